@@ -1,0 +1,117 @@
+"""What can be done about a set: one small value for each thing.
+
+:func:`caas.agent.converge.converge` names actions, the worker carries them
+out and :class:`caas.agent.found.Found` notes how they ended.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Action:
+    """Equal actions are the same work: one in progress is not begun again."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EnsureImage(Action):
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True)
+class MakeVolume(Action):
+    pass
+
+
+@dataclasses.dataclass(frozen=True)
+class MakeGroup(Action):
+    pass
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareNetwork(Action):
+    pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Plug(Action):
+    """:ivar pid: of the infra container; another one is another run of it."""
+
+    pid: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Create(Action):
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Start(Action):
+    """:ivar round: of starts it belongs to, see :class:`NewRound`.
+    :ivar again: by the restart policy, not because somebody asked.
+    """
+
+    name: str
+    round: int
+    again: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Stop(Action):
+    name: str
+    grace_period: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Remove(Action):
+    name: str
+    runtime_id: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Release(Action):
+    """Give back network, volume and cgroup; the containers are gone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Refresh(Action):
+    """Ask the engine what there is of the set."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Note(Action):
+    """Changes what is remembered and nothing else; done at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NewRound(Note):
+    """From here on every business container is to be started once more.
+
+    :ivar cause: ``restart``, ``stop``, ``start`` or ``infra``.
+    :ivar epoch: restart_epoch this carries out.
+    """
+
+    cause: str
+    epoch: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Adopt(Note):
+    """Restarts asked for up to here are not this host's business.
+
+    They were carried out before, or there was nothing to restart.
+
+    :ivar epoch: restart_epoch of what is wanted.
+    """
+
+    epoch: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Begin(Note):
+    """Nothing of another incarnation is left: this one's turn."""
+
+    incarnation: int
+
+
+#: Those that bring something up: a set is not taken down while one runs.
+BUILDING = (MakeVolume, MakeGroup, PrepareNetwork, Plug, Create, Start)

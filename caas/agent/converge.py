@@ -1,0 +1,568 @@
+"""From what is wanted and what is found to what is to be done next.  Pure.
+
+:func:`converge` is called whenever something may have changed.  It names every
+action that can be in progress now, and those that are already are left alone;
+so each step follows from the level, never from what was done before, and an
+agent that died anywhere goes on from what its successor finds.
+
+Order within a set: volume, cgroup and network first; the infra container is
+created and started; business containers are created meanwhile, as their
+images come; the network is plugged; business containers start by Index, the
+next when the one before is up.  Down it goes in reverse, infra last.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+
+from caas.agent import actions as act
+from caas.agent.config import INFRA, digest
+from caas.agent.found import (
+    RETRY_CAP,
+    Book,
+    Container,
+    Found,
+    ended,
+    iso,
+    retry_delay,
+)
+from caas.model import wire
+from caas.model.spec import RestartPolicy
+from caas.model.states import Desired, Phase
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """Times in seconds.
+
+    :ivar backoff_cap: longest wait before a restart by policy.
+    :ivar good_behaviour: after so long a run the wait begins small again.
+    :ivar same_cause: containers that ended no longer than this before their
+        infra container did are taken to have ended with the host or engine.
+    """
+
+    backoff_cap: float = 60.0
+    good_behaviour: float = 60.0
+    same_cause: float = 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """:ivar phase: to report; None leaves the last one.
+    :ivar wake: when to look again though nothing happened.
+    """
+
+    phase: Phase | None
+    reason: str = ""
+    actions: tuple[act.Action, ...] = ()
+    wake: float | None = None
+
+
+#: What is said of a set before the first full list of a run has come.
+UNLISTED = "waiting for a conductor to say what this host is to run"
+
+
+def converge(
+    wanted: wire.Wanted | None,
+    found: Found,
+    *,
+    listed: bool,
+    now: float,
+    refusal: str = "",
+    engine_trouble: str | None = None,
+    rules: Rules,
+) -> Step:
+    """What to do next about one set.
+
+    :param wanted: None when it is not on the list.
+    :param listed: the full list has come in this run of the agent; before
+        that nothing is created or removed.
+    :param now: seconds since the epoch.
+    :param refusal: why this host will not run what is wanted; "" if it will.
+    :param engine_trouble: the engine does not answer: do nothing and say
+        this; None when it does.
+    """
+    if engine_trouble is not None or not found.known:
+        return Step(None, engine_trouble or "")
+    plan = _Plan(wanted, found, listed, now, rules)
+    if found.stale:
+        plan.refresh()
+        return plan.step(None)
+    if wanted is None or wanted.desired == Desired.DELETED:
+        return plan.clear()
+    if found.incarnation != wanted.incarnation:
+        return plan.give_way()
+    if found.epoch is None:
+        return plan.note(act.Adopt(wanted.restart_epoch))
+    if wanted.desired == Desired.STOPPED:
+        return plan.stop()
+    if refusal:
+        return Step(Phase.FAILED, refusal)
+    return plan.run()
+
+
+def restart_at(
+    there: Container, book: Book, policy: RestartPolicy, rules: Rules
+) -> float | None:
+    """When the policy starts an ended container again; None for never."""
+    if policy.name == "no":
+        return None
+    row = _row(there, book, rules)
+    if policy.name == "on-failure":
+        if there.exit_code == 0 and not there.oom:
+            return None
+        if policy.max_retries and row >= policy.max_retries:
+            return None
+    wait = 0.0 if row == 0 else min(rules.backoff_cap, 2.0 ** min(row - 1, 16))
+    return (there.finished or 0.0) + wait
+
+
+def _row(there: Container, book: Book, rules: Rules) -> int:
+    """Restarts in a row that count against the next one."""
+    ran = (there.finished or 0.0) - (there.started or 0.0)
+    return 0 if ran >= rules.good_behaviour else book.row
+
+
+class _Plan:
+    """One call of :func:`converge`: collects actions, waits and faults."""
+
+    def __init__(
+        self,
+        wanted: wire.Wanted | None,
+        found: Found,
+        listed: bool,
+        now: float,
+        rules: Rules,
+    ) -> None:
+        self.wanted = wanted
+        self.found = found
+        self.listed = listed
+        self.now = now
+        self.rules = rules
+        self.actions: list[act.Action] = []
+        self.wake: float | None = None
+        self.unlisted = False
+        self.failed: list[str] = []
+        self.held: list[str] = []
+
+    # Small words the branches below are made of.
+
+    def do(self, *wanted: act.Action) -> None:
+        for action in wanted:
+            if action in self.found.busy or action in self.actions:
+                continue
+            if not self.listed and isinstance(
+                action, (act.EnsureImage, act.Create, act.Remove, act.Release)
+            ):
+                self.unlisted = True
+                continue
+            if not self._held(action):
+                self.actions.append(action)
+
+    def _held(self, action: act.Action) -> bool:
+        """A fault keeps it from being tried now."""
+        fault = self.found.faults.get(action)
+        if fault is None:
+            return False
+        if self.wanted and fault.revision != self.wanted.revision:
+            return False
+        building = isinstance(action, (*act.BUILDING, act.EnsureImage))
+        if fault.permanent and building:
+            if fault.reason not in self.failed:
+                self.failed.append(fault.reason)
+            return True
+        if not self.now < fault.retry_at <= self.now + RETRY_CAP:
+            # its time has come, or the clock was set back
+            return False
+        delay = retry_delay(fault.tries)
+        self.held.append(f"{fault.reason}; trying again in {delay:g} s")
+        self.look_at(fault.retry_at)
+        return True
+
+    def look_at(self, time: float) -> None:
+        self.wake = time if self.wake is None else min(self.wake, time)
+
+    def step(self, phase: Phase | None, reason: str = "") -> Step:
+        if self.failed:
+            reason = "; ".join(self.failed)
+        elif self.held:
+            reason = "; ".join(dict.fromkeys(self.held))
+        elif self.unlisted:
+            reason = UNLISTED
+        return Step(phase, reason, tuple(self.actions), self.wake)
+
+    def note(self, note: act.Note) -> Step:
+        return Step(None, "", (note,))
+
+    @property
+    def target(self) -> wire.Wanted:
+        """What is wanted, where something is."""
+        assert self.wanted is not None
+        return self.wanted
+
+    @property
+    def building(self) -> bool:
+        return any(isinstance(a, act.BUILDING) for a in self.found.busy)
+
+    @property
+    def infra(self) -> Container | None:
+        return self.found.containers.get(INFRA)
+
+    @property
+    def infra_up(self) -> bool:
+        return self.infra is not None and self.infra.running
+
+    def business(self) -> Iterable[tuple[str, Container]]:
+        """Those in the engine, wanted or not."""
+        return (
+            (name, there)
+            for name, there in self.found.containers.items()
+            if name != INFRA
+        )
+
+    def index_of(self, name: str) -> int:
+        """Start order; what is not wanted any more goes down first."""
+        for container in self.target.containers:
+            if container.spec.name == name:
+                return container.spec.index
+        return 1 << 30
+
+    def launched(self, name: str) -> bool:
+        """It was started in this round, whatever became of it."""
+        there = self.found.containers.get(name)
+        book = self.found.books.get(name)
+        return (
+            there is not None
+            and there.state != "created"
+            and book is not None
+            and book.round == self.found.round
+        )
+
+    def stop_reverse(self, names: Iterable[str], grace_period: int) -> None:
+        """Stop those of the highest Index among ``names``."""
+        by_index: dict[int, list[str]] = {}
+        for name in names:
+            by_index.setdefault(self.index_of(name), []).append(name)
+        if not by_index:
+            return
+        for name in sorted(by_index[max(by_index)]):
+            asked = [
+                a.grace_period
+                for a in self.found.busy
+                if isinstance(a, act.Stop) and a.name == name
+            ]
+            # a shorter grace period overtakes one that is being waited for
+            if not asked or grace_period < min(asked):
+                self.do(act.Stop(name, grace_period))
+
+    def remove_strays(self) -> None:
+        for runtime_id, name in self.found.strays.items():
+            self.do(act.Remove(name, runtime_id))
+
+    # One branch for each thing that can be wanted.
+
+    def refresh(self) -> None:
+        if not any(
+            not isinstance(a, act.EnsureImage) for a in self.found.busy
+        ):
+            self.do(act.Refresh())
+
+    def clear(self) -> Step:
+        """Everything goes, business first."""
+        if self.building:
+            return self.step(Phase.STOPPING)
+        self.remove_strays()
+        business = list(self.business())
+        for name, there in business:
+            self.do(act.Remove(name, there.id))
+        if business or self.found.strays:
+            return self.step(Phase.STOPPING)
+        if self.infra:
+            self.do(act.Remove(INFRA, self.infra.id))
+        elif not self.found.released:
+            self.do(act.Release())
+        elif self.listed:
+            return Step(Phase.GONE)
+        return self.step(Phase.STOPPING)
+
+    def give_way(self) -> Step:
+        """Another incarnation's things go before anything else is done."""
+        wanted, found = self.target, self.found
+        if found.incarnation is not None or found.containers or found.strays:
+            step = self.clear()
+            if step.phase != Phase.GONE:
+                return dataclasses.replace(
+                    step,
+                    phase=Phase.PREPARING,
+                    reason=step.reason
+                    or "removing what an earlier incarnation left",
+                )
+        elif not self.listed:
+            return Step(Phase.PREPARING, UNLISTED)
+        return self.note(act.Begin(wanted.incarnation))
+
+    def stop(self) -> Step:
+        wanted = self.target
+        if self._asked_to_restart() or any(
+            self.launched(name) for name, _ in self.business()
+        ):
+            # whatever comes next starts them all
+            return self.note(act.NewRound("stop", wanted.restart_epoch))
+        if self.building:
+            return self.step(Phase.STOPPING)
+        self.remove_strays()
+        running = [name for name, there in self.business() if there.running]
+        self.stop_reverse(running, wanted.grace_period)
+        if running:
+            return self.step(Phase.STOPPING)
+        if self.infra_up:
+            self.do(act.Stop(INFRA, 0))
+            return self.step(Phase.STOPPING)
+        return self.step(Phase.STOPPED)
+
+    def run(self) -> Step:
+        wanted, found = self.target, self.found
+        if (note := self._new_round()) is not None:
+            return self.note(note)
+        self.remove_strays()
+        if self._finished():
+            return self.step(Phase.FINISHED)
+        if self._older_round_runs():
+            return self.step(self._on_the_way(), self._why())
+        self._replace()
+        self._create()
+        backoff = self._start()
+        names = [c.spec.name for c in wanted.containers]
+        if self.failed:
+            return self.step(Phase.FAILED)
+        if all(
+            self.launched(name) and not self._making_way(name)
+            for name in names
+        ):
+            return self.step(Phase.RUNNING, "; ".join(backoff))
+        if self.unlisted:
+            return self.step(self._on_the_way())
+        coming = [
+            c.spec.image
+            for c in wanted.containers
+            if c.spec.image.digest not in found.images
+            and c.spec.name not in found.containers
+        ]
+        if coming:
+            said = [
+                f"image {i.ref}: {found.progress.get(i.digest, 'on its way')}"
+                for i in coming
+            ]
+            return self.step(Phase.PREPARING, "; ".join(dict.fromkeys(said)))
+        return self.step(self._on_the_way(), "; ".join(backoff) or self._why())
+
+    # The parts of run().
+
+    def _new_round(self) -> act.NewRound | None:
+        """Whether all business containers are to be started once more."""
+        wanted, found = self.target, self.found
+        if self._asked_to_restart():
+            return act.NewRound("restart", wanted.restart_epoch)
+        launched = [name for name, _ in self.business() if self.launched(name)]
+        if not launched:
+            return None
+        if self._finished():
+            if wanted.revision > found.settled:
+                return act.NewRound("start", wanted.restart_epoch)
+            return None
+        if not self.infra_up or self._namespaces_differ(launched):
+            # They sit in a namespace that is gone or unreachable.
+            return act.NewRound("infra", wanted.restart_epoch)
+        return None
+
+    def _asked_to_restart(self) -> bool:
+        done = self.found.epoch
+        return done is not None and self.target.restart_epoch > done
+
+    def _namespaces_differ(self, names: Iterable[str]) -> bool:
+        infra = self.infra
+        if infra is None or infra.netns is None:
+            return False
+        return any(
+            there.running and there.netns not in (None, infra.netns)
+            for there in (self.found.containers[name] for name in names)
+        )
+
+    def _finished(self) -> bool:
+        """All business containers ended and none is to be started again."""
+        infra = self.infra
+        for container in self.target.containers:
+            name = container.spec.name
+            if not self.launched(name):
+                return False
+            there = self.found.containers[name]
+            if there.running or self._restart_at(container) is not None:
+                return False
+            if infra is None or infra.running:
+                continue
+            ended_with_it = (there.finished or 0.0) + self.rules.same_cause
+            if infra.finished is None or ended_with_it > infra.finished:
+                return False
+        return True
+
+    def _restart_at(self, container: wire.WantedContainer) -> float | None:
+        name = container.spec.name
+        there = self.found.containers[name]
+        if there.state != "exited":
+            return None
+        return restart_at(
+            there,
+            self.found.books[name],
+            container.spec.restart_policy,
+            self.rules,
+        )
+
+    def _older_round_runs(self) -> bool:
+        """Take down what still runs from an older round."""
+        wanted = self.target
+        # the round of those whose answer is still to come
+        starting = {
+            a.name: a.round
+            for a in self.found.busy
+            if isinstance(a, act.Start) and a.name != INFRA
+        }
+        if any(round_ != self.found.round for round_ in starting.values()):
+            return True
+        old = [
+            name
+            for name, there in self.business()
+            if there.running
+            and not self.launched(name)
+            and name not in starting
+        ]
+        self.stop_reverse(old, wanted.grace_period)
+        return bool(old)
+
+    def _replace(self) -> None:
+        """Those not (or no longer) as wanted make way."""
+        wanted = self.target
+        configs = {c.spec.name: digest(c.spec) for c in wanted.containers}
+        infra_id = self.infra.id if self.infra else ""
+        for name, there in self.business():
+            if (
+                there.config == configs.get(name)
+                and there.infra == infra_id
+                and there.state != "dead"
+            ):
+                continue
+            if there.running:
+                self.stop_reverse([name], wanted.grace_period)
+            else:
+                self.do(act.Remove(name, there.id))
+        if self.infra and self.infra.state == "dead":
+            self.do(act.Remove(INFRA, self.infra.id))
+
+    def _making_way(self, name: str) -> bool:
+        return any(
+            isinstance(a, (act.Stop, act.Remove)) and a.name == name
+            for a in (*self.found.busy, *self.actions)
+        )
+
+    def _create(self) -> None:
+        """Volume, cgroup, network, images, then the containers."""
+        wanted, found = self.target, self.found
+        missing = [
+            c for c in wanted.containers if c.spec.name not in found.containers
+        ]
+        asleep = not self.infra_up or any(
+            not found.containers[c.spec.name].running
+            for c in wanted.containers
+            if c not in missing
+        )
+        if missing or asleep:
+            if not found.volume:
+                self.do(act.MakeVolume())
+            if not found.grouped:
+                self.do(act.MakeGroup())
+        if not self.infra_up and not found.prepared:
+            self.do(act.PrepareNetwork())
+        for container in missing:
+            image = container.spec.image.digest
+            if image not in found.images:
+                self.do(act.EnsureImage(image))
+        if not (found.volume and found.grouped):
+            return
+        if self.infra is None:
+            self.do(act.Create(INFRA))
+            return
+        for container in missing:
+            if container.spec.image.digest in found.images:
+                self.do(act.Create(container.spec.name))
+
+    def _start(self) -> list[str]:
+        """Infra, plug, then business by Index.
+
+        :returns: what is to be said of those that wait for their next start.
+        """
+        wanted, found = self.target, self.found
+        infra = self.infra
+        if infra is None or self._making_way(INFRA):
+            return []
+        if not infra.running:
+            # a business container starting now would miss the plugging
+            alone = not any(isinstance(a, act.Start) for a in found.busy)
+            if alone and found.volume and found.grouped and found.prepared:
+                self.do(act.Start(INFRA, 0))
+            return []
+        if wanted.nic is not None and not found.plugged:
+            self.do(act.Plug(infra.pid))
+            return []
+        backoff = self._restart()
+        grounded = found.volume and found.grouped
+        by_index: dict[int, list[wire.WantedContainer]] = {}
+        for container in wanted.containers:
+            by_index.setdefault(container.spec.index, []).append(container)
+        for index in sorted(by_index):
+            # all of them are seen to, and only then is it asked if all are up
+            up = [self._up(c, may_start=grounded) for c in by_index[index]]
+            if not all(up):
+                break
+        return backoff
+
+    def _up(self, container: wire.WantedContainer, *, may_start: bool) -> bool:
+        """It runs, or has run and ended for good; else see to its start."""
+        name = container.spec.name
+        there = self.found.containers.get(name)
+        if there is None or self._making_way(name):
+            return False
+        if self.launched(name):
+            return there.running or self._restart_at(container) is None
+        if may_start:
+            self.do(act.Start(name, self.found.round))
+        return False
+
+    def _restart(self) -> list[str]:
+        """Start again what ended and whose policy says so."""
+        wanted, found = self.target, self.found
+        said = []
+        for container in wanted.containers:
+            name = container.spec.name
+            if not self.launched(name) or self._making_way(name):
+                continue
+            due = self._restart_at(container)
+            if due is None:
+                continue
+            there = found.containers[name]
+            said.append(
+                f"container {name} {ended(there)};"
+                f" starts again at {(iso(due) or '')[:19]}Z"
+            )
+            if self.now < due <= self.now + self.rules.backoff_cap:
+                self.look_at(due)
+            elif found.volume and found.grouped:
+                self.do(act.Start(name, found.round, again=True))
+        return said
+
+    def _on_the_way(self) -> Phase:
+        if self.found.cause in ("restart", "infra"):
+            return Phase.RESTARTING
+        return Phase.STARTING
+
+    def _why(self) -> str:
+        if self.found.cause == "infra":
+            return "the infra container ended, so all containers start anew"
+        return ""

@@ -1,0 +1,552 @@
+"""What is known of one set on this host, and how it comes to be known.
+
+A :class:`Found` is filled once from a listing of the engine and from the disk,
+and from then on by the results of the agent's own calls and by the events of
+the engine.  No I/O, no clock: whoever calls hands in what happened and when.
+Times are seconds since the epoch.
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from caas.agent import actions as act
+from caas.agent.config import INFRA, LABEL_INFRA
+from caas.drivers.runtime import base
+from caas.model import spec
+from caas.model.states import Phase
+
+#: Longest wait before something that failed is tried again (s).
+RETRY_CAP = 60.0
+
+
+def retry_delay(tries: int) -> float:
+    """:returns: seconds from a failure to the next try: 1, 2, 4 .. 60."""
+    return float(min(RETRY_CAP, 2 ** min(tries - 1, 16)))
+
+
+def seconds(text: str | None) -> float | None:
+    """ISO 8601 (UTC when it names no zone) to seconds."""
+    if not text:
+        return None
+    time = datetime.datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=datetime.UTC)
+    return time.timestamp()
+
+
+def iso(time: float | None) -> str | None:
+    if time is None:
+        return None
+    return datetime.datetime.fromtimestamp(time, datetime.UTC).isoformat()
+
+
+@dataclasses.dataclass(frozen=True)
+class Death:
+    at: float
+    exit_code: int | None = None
+    error: str = ""
+
+
+@dataclasses.dataclass
+class Container:
+    """A container of the set in the engine.
+
+    :ivar infra: engine id of the infra container it was made for.
+    :ivar netns: identity of its network namespace, None when not looked at.
+    :ivar oomed: when the kernel last took a process of it for its memory.
+    :ivar error: why its command could not be run.
+    :ivar revision: it was last started under, in this run of the agent.
+    :ivar died: the last end an event told of.
+    """
+
+    id: str
+    state: str = "created"
+    config: str = ""
+    infra: str = ""
+    pid: int = 0
+    netns: str | None = None
+    exit_code: int | None = None
+    oomed: float | None = None
+    started: float | None = None
+    finished: float | None = None
+    error: str = ""
+    revision: int = 0
+    died: Death | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("running", "paused")
+
+    @property
+    def oom(self) -> bool:
+        """Out of memory since it was last started."""
+        return self.oomed is not None and self.oomed >= (self.started or 0.0)
+
+
+@dataclasses.dataclass
+class Book:
+    """What must be remembered of a business container beyond its state.
+
+    :ivar round: of starts it was last started in, see ``Found.round``.
+    :ivar row: restarts in a row without a time of good behaviour between.
+    :ivar restarts: starts by the restart policy since one was asked for.
+    :ivar noted: time of the last end an event was written for.
+    """
+
+    round: int = -1
+    row: int = 0
+    restarts: int = 0
+    noted: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """Why an action does not succeed.
+
+    :ivar revision: it was carried out for; a permanent fault ends with it.
+    :ivar expired: the leave to pull an image is needed anew.
+    """
+
+    reason: str
+    permanent: bool
+    revision: int
+    tries: int
+    retry_at: float
+    expired: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Happening:
+    """Something worth an event."""
+
+    action: str
+    container: str
+    at: float
+    result: str = "success"
+    reason: str = ""
+
+
+@dataclasses.dataclass
+class Found:
+    """:ivar incarnation: whose things these are; None before any.
+
+    :ivar known: the engine has been asked what there is.
+    :ivar stale: it has to be asked again.
+    :ivar containers: of the incarnation, by name within the set.
+    :ivar strays: names of containers of other incarnations, by engine id.
+    :ivar destroyed: engine ids, so that an older listing brings none back.
+    :ivar images: references by digest; one dict for all sets of the host.
+    :ivar progress: what is said of images on their way, by digest.
+    :ivar volume: and ``grouped``, ``prepared``, ``plugged``: made sure of in
+        this run of the agent.
+    :ivar released: nothing but containers can be left of the set.
+    :ivar round: rises whenever all business containers are to be started
+        once more; one whose book names an older round is yet to be.
+    :ivar cause: of the round.
+    :ivar epoch: last restart_epoch carried out (or begun); None when the
+        set is new here or the disk was lost.
+    :ivar settled: revision under which the set last ran or finished.
+    :ivar ready: when the last business container was started as asked.
+    :ivar phase: the last one reported.
+    """
+
+    incarnation: int | None = None
+    known: bool = False
+    stale: bool = False
+    containers: dict[str, Container] = dataclasses.field(default_factory=dict)
+    strays: dict[str, str] = dataclasses.field(default_factory=dict)
+    destroyed: set[str] = dataclasses.field(default_factory=set)
+    images: dict[str, str] = dataclasses.field(default_factory=dict)
+    progress: dict[str, str] = dataclasses.field(default_factory=dict)
+    volume: bool = False
+    grouped: bool = False
+    group: str | None = None
+    prepared: bool = False
+    plugged: bool = False
+    released: bool = False
+    round: int = 0
+    cause: str = ""
+    epoch: int | None = None
+    settled: int = 0
+    ready: float | None = None
+    phase: Phase = Phase.PREPARING
+    books: dict[str, Book] = dataclasses.field(default_factory=dict)
+    busy: set[act.Action] = dataclasses.field(default_factory=set)
+    faults: dict[act.Action, Fault] = dataclasses.field(default_factory=dict)
+
+    # The part that outlives the agent.
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "incarnation": self.incarnation,
+            "round": self.round,
+            "cause": self.cause,
+            "epoch": self.epoch,
+            "settled": self.settled,
+            "ready": self.ready,
+            "phase": self.phase,
+            "books": {n: dataclasses.asdict(b) for n, b in self.books.items()},
+        }
+
+    @classmethod
+    def from_dict(
+        cls, data: Mapping[str, Any], images: dict[str, str]
+    ) -> "Found":
+        found = cls(images=images)
+        for key in ("incarnation", "round", "cause", "epoch", "settled"):
+            setattr(found, key, data.get(key, getattr(found, key)))
+        found.ready = data.get("ready")
+        found.phase = Phase(data.get("phase", found.phase))
+        found.books = {
+            name: spec.pick(Book, book)
+            for name, book in data.get("books", {}).items()
+        }
+        return found
+
+    # What the engine says.
+
+    def inventory(
+        self,
+        containers: Iterable[base.RuntimeContainer],
+        netns: Mapping[str, str],
+    ) -> list[Happening]:
+        """Take in all the engine has of the set.
+
+        :param netns: network namespaces by engine id, of those that run.
+        """
+        containers = [c for c in containers if c.id not in self.destroyed]
+        self.destroyed.clear()
+        if self.incarnation is None and containers:
+            self.incarnation = max(_incarnation(c) for c in containers)
+        old = self.containers
+        before = _run_of(old.get(INFRA))
+        self.containers, self.strays = {}, {}
+        happenings: list[Happening] = []
+        for there in containers:
+            name = there.labels.get(base.LABEL_NAME, "")
+            if _incarnation(there) != self.incarnation or not name:
+                self.strays[there.id] = name
+                continue
+            known = old.get(name)
+            if known is None or known.id != there.id:
+                known = Container(
+                    there.id,
+                    config=there.labels.get(base.LABEL_CONFIG, ""),
+                    infra=there.labels.get(LABEL_INFRA, ""),
+                )
+            self.containers[name] = known
+            _update(known, there)
+            known.netns = netns.get(there.id)
+            self._recheck(name, known)
+            self._seen(name, known, happenings)
+        now = _run_of(self.containers.get(INFRA))
+        self.plugged = self.plugged and now is not None and now == before
+        self.released = self.released and not containers
+        self.known, self.stale = True, False
+        return happenings
+
+    def event(self, event: base.RuntimeEvent) -> list[Happening]:
+        """Take in an event, in whatever order with results of own calls."""
+        at = event.at.timestamp()
+        name, there = self._by_id(event.id)
+        if event.action == "destroy":
+            self._removed(event.id)
+            return []
+        if there is None:
+            if (
+                event.action in ("start", "die")
+                and event.id not in self.strays
+            ):
+                # somebody made a container that looks like one of ours
+                self.stale = True
+            return []
+        if event.action == "oom":
+            there.oomed = at
+        elif event.action == "die":
+            death = Death(at, event.exit_code, event.error)
+            return self._died(name, there, death)
+        elif event.action == "start":
+            ours = there.running or self._busy(act.Start, name)
+            if not ours and at > (there.finished or 0.0):
+                self.stale = True
+        return []
+
+    def _died(
+        self, name: str, there: Container, death: Death
+    ) -> list[Happening]:
+        if there.started is not None and death.at < there.started:
+            return []
+        there.died = death
+        if not there.running:
+            # the answer to a start on its way looks at ``died`` itself
+            return []
+        self._end(name, there, death)
+        happenings: list[Happening] = []
+        self._seen(name, there, happenings)
+        return happenings
+
+    def _recheck(self, name: str, there: Container) -> None:
+        """An event may have overtaken the answer that it runs."""
+        if (
+            there.running
+            and there.died
+            and there.started is not None
+            and there.died.at >= there.started
+        ):
+            self._end(name, there, there.died)
+
+    def _end(self, name: str, there: Container, death: Death) -> None:
+        there.state = "exited"
+        there.pid, there.netns = 0, None
+        there.finished, there.exit_code = death.at, death.exit_code
+        there.error = death.error
+        if name == INFRA:
+            self.plugged = False
+
+    def _removed(self, runtime_id: str) -> None:
+        self.destroyed.add(runtime_id)
+        self.strays.pop(runtime_id, None)
+        name, there = self._by_id(runtime_id)
+        if there is not None:
+            del self.containers[name]
+            if name == INFRA:
+                self.plugged = False
+
+    def _seen(
+        self, name: str, there: Container, happenings: list[Happening]
+    ) -> None:
+        """Note a business container as running, or its end."""
+        if name == INFRA:
+            return
+        book = self.books.get(name)
+        if there.running:
+            if book is None:
+                # the books were lost: it runs, so it has been started
+                self.books[name] = Book(round=self.round)
+            return
+        if there.state != "exited" or there.finished is None or book is None:
+            return
+        if there.error:
+            self._never_ran(name, there, book)
+            return
+        asked = self._busy(act.Stop, name) or self._busy(act.Remove, name)
+        if book.round != self.round or asked:
+            book.noted = max(book.noted, there.finished)
+        elif there.finished > book.noted:
+            book.noted = there.finished
+            happenings.append(
+                Happening(
+                    "container.exited",
+                    name,
+                    there.finished,
+                    "success" if there.exit_code == 0 else "error",
+                    ended(there),
+                )
+            )
+
+    def _never_ran(self, name: str, there: Container, book: Book) -> None:
+        """Its init process could not run the command: it did not start."""
+        book.round = -1
+        if there.revision:
+            self.faults[act.Start(name, self.round)] = Fault(
+                reason=f"container {name}: {there.error.rstrip('.')}",
+                permanent=True,
+                revision=there.revision,
+                tries=1,
+                retry_at=0.0,
+            )
+
+    # How actions ended.
+
+    def done(
+        self, action: act.Action, result: Any, revision: int
+    ) -> list[Happening]:
+        """Note a success.
+
+        :param result: reference of the image; parent of the group; for a
+            new container its id, config and infra container; for others the
+            state of the container.
+        :param revision: the action was carried out for.
+        """
+        self.busy.discard(action)
+        self.faults.pop(action, None)
+        match action:
+            case act.EnsureImage(digest):
+                self.images[digest] = result
+                self.progress.pop(digest, None)
+            case act.MakeVolume():
+                self.volume, self.released = True, False
+            case act.MakeGroup():
+                self.grouped, self.released = True, False
+                self.group = result
+            case act.PrepareNetwork():
+                self.prepared, self.released = True, False
+            case act.Plug(pid):
+                infra = self.containers.get(INFRA)
+                self.plugged = bool(
+                    infra and infra.running and infra.pid == pid
+                )
+            case act.Release():
+                self.volume = self.grouped = False
+                self.prepared = self.plugged = False
+                self.group = None
+                self.released = True
+            case act.Start():
+                return self._started(action, result, revision)
+            case act.Refresh():
+                return self.inventory(*result)
+            case _:
+                self._container_done(action, result)
+        return []
+
+    def _container_done(self, action: act.Action, result: Any) -> None:
+        match action:
+            case act.Create(name):
+                runtime_id, config, infra = result
+                self.containers[name] = Container(
+                    runtime_id, config=config, infra=infra
+                )
+                self.released = False
+            case act.Stop(name):
+                there = self.containers.get(name)
+                if there is not None and there.id == result.id:
+                    _update(there, result)
+                    # asked for, so no event is to be written
+                    self._seen(name, there, [])
+                    if name == INFRA and not there.running:
+                        self.plugged = False
+            case act.Remove(_, runtime_id):
+                self._removed(runtime_id)
+
+    def note(self, action: act.Note) -> None:
+        match action:
+            case act.NewRound(cause, epoch):
+                self.round += 1
+                self.cause = cause
+                self.epoch = epoch
+                self.ready = None
+                for book in self.books.values():
+                    book.row = 0
+                    if cause != "infra":
+                        book.restarts = 0
+            case act.Adopt(epoch):
+                self.epoch = epoch
+            case act.Begin(incarnation):
+                fresh = Found(incarnation, known=True, images=self.images)
+                for field in dataclasses.fields(self):
+                    setattr(self, field.name, getattr(fresh, field.name))
+
+    def settle(self, revision: int) -> bool:
+        """It runs or finished under this revision; True when that is new."""
+        changed = self.settled != revision
+        self.settled = revision
+        return changed
+
+    def failed(
+        self,
+        action: act.Action,
+        reason: str,
+        *,
+        permanent: bool,
+        expired: bool = False,
+        revision: int,
+        now: float,
+    ) -> Fault:
+        self.busy.discard(action)
+        before = self.faults.get(action)
+        tries = before.tries + 1 if before else 1
+        fault = Fault(
+            reason=reason,
+            permanent=permanent,
+            revision=revision,
+            tries=tries,
+            retry_at=now + retry_delay(tries),
+            expired=expired,
+        )
+        self.faults[action] = fault
+        if isinstance(action, act.EnsureImage):
+            self.progress.pop(action.digest, None)
+        if isinstance(action, (act.Start, act.Stop, act.Create)):
+            # It may have been done all the same: look before trying again.
+            self.stale = True
+        return fault
+
+    def forgive(self) -> None:
+        """Try at once what is not permanent (the engine is back)."""
+        self.faults = {a: f for a, f in self.faults.items() if f.permanent}
+
+    def _started(
+        self, action: act.Start, result: base.RuntimeContainer, revision: int
+    ) -> list[Happening]:
+        there = self.containers.get(action.name)
+        if there is None or there.id != result.id:
+            return []
+        _update(there, result)
+        there.netns = None
+        self._recheck(action.name, there)
+        if action.name == INFRA:
+            self.plugged = False
+            return []
+        happenings: list[Happening] = []
+        book = self.books.setdefault(action.name, Book())
+        book.round = action.round
+        there.revision = revision
+        self.settled = max(self.settled, revision)
+        if action.again:
+            book.restarts += 1
+            book.row += 1
+            happenings.append(
+                Happening(
+                    "container.restarted",
+                    action.name,
+                    there.started or 0.0,
+                    reason=f"restart {book.restarts}",
+                )
+            )
+        else:
+            self.ready = there.started
+        self._seen(action.name, there, happenings)
+        return happenings
+
+    def _by_id(self, runtime_id: str) -> tuple[str, Container | None]:
+        for name, there in self.containers.items():
+            if there.id == runtime_id:
+                return name, there
+        return "", None
+
+    def _busy(self, kind: type[act.Action], name: str) -> bool:
+        return any(
+            isinstance(a, kind) and getattr(a, "name", None) == name
+            for a in self.busy
+        )
+
+
+def ended(there: Container) -> str:
+    """How a container ended, for people."""
+    how = "ended"
+    if there.exit_code is not None:
+        how = f"ended with exit code {there.exit_code}"
+    return f"{how}: out of memory" if there.oom else how
+
+
+def _run_of(there: Container | None) -> tuple[str, float | None] | None:
+    """Tells one run of a container from the next; None when it is down."""
+    return (there.id, there.started) if there and there.running else None
+
+
+def _incarnation(container: base.RuntimeContainer) -> int:
+    text = container.labels.get(base.LABEL_INCARNATION, "")
+    return int(text) if text.isdecimal() else -1
+
+
+def _update(there: Container, state: base.RuntimeContainer) -> None:
+    there.state = state.state
+    there.pid = state.pid
+    there.exit_code = state.exit_code
+    there.error = state.error if state.state == "exited" else ""
+    there.started = seconds(state.started_at)
+    there.finished = seconds(state.finished_at)
+    if state.oom_killed:
+        there.oomed = there.finished or there.started

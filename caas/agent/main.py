@@ -1,0 +1,164 @@
+"""The agent: what it is made of and how the parts are joined."""
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from caas.agent import report
+from caas.agent.converge import Rules
+from caas.agent.events import Watcher
+from caas.agent.hands import DRIVER_ERRORS, Drivers, Hands, netns_of
+from caas.agent.ledger import Change, Ledger
+from caas.agent.pool import Pool
+from caas.agent.state import State
+from caas.agent.worker import Worker
+from caas.drivers.runtime import base
+from caas.model import spec, wire
+
+LOG = logging.getLogger(__name__)
+
+#: Longest wait for the engine before the first report (s).
+ENGINE_WAIT = 2.0
+
+RULES = Rules()
+NOTHING = spec.Resources(millicpus=0, memory_mb=0, disk_gb=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Times in seconds.
+
+    :ivar capacity: what sets may use; 0 takes what the host has.
+    :ivar reserved_memory_mb: of the host's memory, kept from sets.
+    :ivar resync: how often everything is listed anew, in case an event was
+        lost that should not have been.
+    """
+
+    host: str
+    zone: str = ""
+    labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    capacity: spec.Resources = NOTHING
+    reserved_memory_mb: int = 0
+    version: str = ""
+    heartbeat: float = 10.0
+    gather: float = 0.03
+    workers: int = 4
+    resync: float = 3600.0
+    rules: Rules = RULES
+
+
+class Agent:
+    """:param sync: sends a report to a conductor and returns its answer.
+    :param netns: see :class:`caas.agent.hands.Hands`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        drivers: Drivers,
+        state: State,
+        sync: report.Sync,
+        netns: Callable[[int], str | None] = netns_of,
+    ) -> None:
+        self._settings = settings
+        self._drivers = drivers
+        self._pool = Pool(settings.workers)
+        self._looked = threading.Event()
+        kept = state.load()
+        ledger = Ledger(
+            settings.host,
+            state.next_boot(),
+            zone=settings.zone,
+            sets=[w for wanted, _ in kept.values() for w in wanted],
+        )
+        self._reporter = report.Reporter(
+            ledger,
+            sync,
+            self._changed,
+            heartbeat=settings.heartbeat,
+            gather=settings.gather,
+        )
+        self._worker = Worker(
+            settings.host,
+            Hands(drivers, netns),
+            self._pool,
+            state,
+            self._reporter,
+            left=self._left,
+            rules=settings.rules,
+        )
+        for set_id, (wanted, book) in kept.items():
+            self._worker.adopt(set_id, wanted, book)
+        self._watcher = Watcher(
+            drivers.runtime,
+            settings.host,
+            inventory=self._inventory,
+            event=self._worker.event,
+            trouble=self._worker.trouble,
+        )
+
+    def start(self) -> None:
+        self._pool.start()
+        self._watcher.start()
+        # the first report had better say what the host is
+        self._looked.wait(ENGINE_WAIT)
+        self._reporter.start()
+        self._pool.later(self._settings.resync, self._resync)
+
+    def stop(self) -> None:
+        """Begin nothing more.  Containers are left as they are."""
+        self._reporter.stop()
+        self._watcher.stop()
+        self._pool.stop()
+
+    def assign(self, message: dict[str, Any]) -> None:
+        """Take in an ``assign`` of a conductor."""
+        self._reporter.assign(message)
+
+    def _changed(self, change: Change) -> None:
+        self._worker.apply(change)
+
+    def _inventory(self, containers: Sequence[base.RuntimeContainer]) -> None:
+        try:
+            self._reporter.set_facts(self._facts())
+        except DRIVER_ERRORS as error:
+            LOG.error("What this host has cannot be told: %s", error)
+        self._worker.inventory(containers)
+        self._looked.set()
+
+    def _resync(self) -> None:
+        self._pool.later(self._settings.resync, self._resync)
+        self._worker.inventory(self._drivers.runtime.list())
+
+    def _left(self) -> Collection[str]:
+        left: set[str] = set()
+        for driver in (self._drivers.volume, self._drivers.network):
+            try:
+                left.update(driver.list())
+            except DRIVER_ERRORS as error:
+                LOG.error("What earlier sets left is not known: %s", error)
+        return left
+
+    def _facts(self) -> wire.HostFacts:
+        settings = self._settings
+        info = self._drivers.runtime.info()
+        return wire.HostFacts(
+            capacity=spec.Resources(
+                millicpus=settings.capacity.millicpus or info.cpus * 1000,
+                memory_mb=settings.capacity.memory_mb
+                or max(0, info.memory_mb - settings.reserved_memory_mb),
+                disk_gb=settings.capacity.disk_gb
+                or self._drivers.volume.capacity_gb(),
+            ),
+            engine=info.engine,
+            engine_version=info.version,
+            api_version=info.api_version,
+            agent_version=settings.version,
+            kernel=info.kernel,
+            cgroup_version=info.cgroup_version,
+            storage_driver=info.storage_driver,
+            os=info.os,
+            labels=settings.labels,
+        )

@@ -1,0 +1,107 @@
+"""What this host refuses whoever asks for it.
+
+The API refuses the same and more, with better words; but a host must not be
+at the mercy of whoever can send it a message.  Pure.
+"""
+
+import ipaddress
+import pathlib
+import re
+
+from caas.agent.config import INFRA
+from caas.model import spec, wire
+from caas.model.states import Desired
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
+_HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?")
+_DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
+_USER = re.compile(r"[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64})?")
+_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+_LABEL_RESERVED = "caas."
+
+_POLICIES = frozenset({"no", "on-failure", "always", "unless-stopped"})
+#: Places of a container's file system that must stay its own.
+_FORBIDDEN = ("/proc", "/sys", "/dev")
+
+
+def is_id(set_id: str) -> bool:
+    """Whether it can be part of a file name, as ids of sets are."""
+    return _ID.fullmatch(set_id) is not None
+
+
+def refusal(wanted: wire.Wanted) -> str:
+    """:returns: a sentence saying what is wrong; "" when all is well."""
+    if wanted.desired == Desired.DELETED:
+        return ""
+    if wanted.hostname and not _HOSTNAME.fullmatch(wanted.hostname):
+        return f"{wanted.hostname!r} cannot be a host name."
+    if not wanted.containers:
+        return "The set has no containers."
+    seen: set[str] = set()
+    for container in wanted.containers:
+        name = container.spec.name
+        if name in seen:
+            return f"Two containers are named {name!r}."
+        seen.add(name)
+        if problem := _container(container.spec):
+            return f"Container {name!r}: {problem}"
+    return _nic(wanted.nic) if wanted.nic else ""
+
+
+def _container(container: spec.ContainerSpec) -> str:
+    if container.name == INFRA or not _NAME.fullmatch(container.name):
+        return "this name cannot be used."
+    if not _DIGEST.fullmatch(container.image.digest):
+        return "its image has no proper digest."
+    if container.user is not None and not _USER.fullmatch(container.user):
+        return f"{container.user!r} cannot be a user."
+    if container.restart_policy.name not in _POLICIES:
+        return f"no restart policy is called {container.restart_policy.name}."
+    for percent in (container.cpu_percent, container.memory_percent):
+        if not 1 <= percent <= 100:
+            return f"{percent} is not a percentage from 1 to 100."
+    if problem := _texts(container):
+        return problem
+    return next(filter(None, map(_mount, container.mounts)), "")
+
+
+def _texts(container: spec.ContainerSpec) -> str:
+    for key, value in container.env.items():
+        if not key or "=" in key or "\0" in key + value:
+            # without the value: it may be a secret
+            return f"{key!r} cannot be the name of a variable."
+    for label in container.labels:
+        if label.startswith(_LABEL_RESERVED):
+            return f"the label {label!r} is reserved."
+    return ""
+
+
+def _mount(mount: spec.Mount) -> str:
+    target = pathlib.PurePosixPath(mount.path)
+    if (
+        not target.is_absolute()
+        or ".." in target.parts
+        or str(target) in ("/", "//")
+        or "\0" in mount.path
+        or any(target.is_relative_to(f) for f in _FORBIDDEN)
+    ):
+        return f"nothing can be mounted on {mount.path!r}."
+    source = pathlib.PurePosixPath(mount.sub_path)
+    if source.is_absolute() or ".." in source.parts or "\0" in mount.sub_path:
+        return (
+            f"the sub path {mount.sub_path!r} is not a folder of the"
+            " set's volume."
+        )
+    return ""
+
+
+def _nic(nic: wire.Nic) -> str:
+    try:
+        for address in (nic.address, nic.gateway, *nic.dns):
+            ipaddress.IPv4Address(address)
+    except ValueError as error:
+        return f"The network of the set: {error}."
+    if not 1 <= nic.prefix_len <= 32 or not _MAC.fullmatch(nic.mac.lower()):
+        return "The network of the set has no proper prefix or MAC address."
+    return ""

@@ -1,0 +1,171 @@
+"""Errors as HTTP: every one is JSON of one form, whoever raised it.
+
+::
+
+    {"error": {"code": 404, "title": "Not Found",
+               "message": "There is no set with the id ...",
+               "request_id": "req-..."}}
+"""
+
+import http
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import webob
+import webob.exc
+
+from caas import exception
+
+LOG = logging.getLogger(__name__)
+
+
+class HttpError(exception.CaasError):
+    """An error of HTTP itself; the use cases know nothing of these."""
+
+    headers: Mapping[str, str] = {}
+
+
+class Unauthorized(HttpError):
+    code = 401
+
+
+class MethodNotAllowed(HttpError):
+    code = 405
+
+    def __init__(self, message: str, allowed: Iterable[str]) -> None:
+        super().__init__(message)
+        self.headers = {"Allow": ", ".join(sorted(allowed))}
+
+
+class NotAcceptable(HttpError):
+    code = 406
+
+
+class LengthRequired(HttpError):
+    code = 411
+
+
+class UnsupportedMediaType(HttpError):
+    code = 415
+
+
+def body_of(code: int, message: str, request_id: str) -> dict[str, Any]:
+    """The JSON of an error."""
+    return {
+        "error": {
+            "code": code,
+            "title": http.HTTPStatus(code).phrase,
+            "message": message,
+            "request_id": request_id,
+        }
+    }
+
+
+def response_of(
+    environ: WSGIEnvironment,
+    code: int,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+) -> webob.Response:
+    response = webob.Response(
+        status=code,
+        content_type="application/json",
+        charset="UTF-8",
+        body=json.dumps(
+            body_of(code, message, environ.get("openstack.request_id", ""))
+        ).encode(),
+    )
+    response.headers.update(headers or {})
+    return response
+
+
+class JsonErrors:
+    """WSGI middleware: errors of everything behind it in our one form."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    @classmethod
+    def factory(cls, _global_conf: Any, **_conf: Any) -> Any:
+        """For a ``paste.filter_factory``."""
+        return cls
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        try:
+            response = webob.Request(environ).get_response(self._app)
+        except exception.CaasError as error:
+            response = self._answer(environ, error)
+        except UnicodeDecodeError:
+            response = response_of(
+                environ, 400, "The URL is not valid percent-encoded UTF-8."
+            )
+        except Exception:
+            LOG.exception(
+                "%s %s failed",
+                environ.get("REQUEST_METHOD"),
+                environ.get("PATH_INFO"),
+            )
+            response = self._unexpected(environ)
+        else:
+            if (
+                response.status_int >= 400
+                and response.content_type != "application/json"
+            ):
+                response = self._translate(environ, response)
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
+
+    def _answer(
+        self, environ: WSGIEnvironment, error: exception.CaasError
+    ) -> webob.Response:
+        if error.code >= 500:
+            LOG.error(
+                "%s %s failed: %s",
+                environ.get("REQUEST_METHOD"),
+                environ.get("PATH_INFO"),
+                error.message,
+            )
+        if error.code == 500:
+            return self._unexpected(environ)
+        headers = error.headers if isinstance(error, HttpError) else {}
+        return response_of(environ, error.code, error.message, headers)
+
+    def _unexpected(self, environ: WSGIEnvironment) -> webob.Response:
+        """Say nothing of the cause: it may hold what is not for users."""
+        return response_of(
+            environ,
+            500,
+            "Something went wrong inside the service. Tell the operators of "
+            f"this cloud the request id {environ.get('openstack.request_id')}"
+            ".",
+        )
+
+    def _translate(
+        self, environ: WSGIEnvironment, response: webob.Response
+    ) -> webob.Response:
+        """An error page of a library in the pipeline, as ours."""
+        code = response.status_int
+        message = _MESSAGES.get(code, http.HTTPStatus(code).description)
+        kept = {
+            name: value
+            for name, value in response.headerlist
+            if name.lower() not in ("content-type", "content-length")
+        }
+        return response_of(
+            environ, code, message or http.HTTPStatus(code).phrase, kept
+        )
+
+
+_MESSAGES = {
+    400: "The request is malformed; check that its URL is valid "
+    "percent-encoded UTF-8.",
+    401: "A valid token is needed: get one from Keystone and send it as "
+    "X-Auth-Token.",
+    413: "The body of the request is too large.",
+    503: "A service that is needed for this does not answer; try again.",
+}

@@ -1,0 +1,12 @@
+"""The native API; importing it registers its operations."""
+
+from caas.api.v1 import (  # noqa: F401
+    containers,
+    events,
+    flavors,
+    hosts,
+    quotas,
+    services,
+    sets,
+    versions,
+)

@@ -1,0 +1,200 @@
+"""Schemas of sets."""
+
+from caas.api.schema import Definition
+from caas.api.v1.schemas import common, containers
+from caas.model.states import Desired, HostStatus, SetStatus
+
+_METADATA: Definition = {
+    "type": "object",
+    "maxProperties": 128,
+    "propertyNames": common.NAME,
+    "additionalProperties": {"type": "string", "maxLength": 255},
+}
+
+_COUNT: Definition = {"type": "integer", "minimum": 1, "maximum": 1000}
+
+CREATE = common.request(
+    "set",
+    common.obj(
+        {
+            "name": common.NAME,
+            "description": common.DESCRIPTION,
+            "flavor": {**common.ID_OR_NAME, "description": "Id or name."},
+            "metadata": _METADATA,
+            "availability_zone": {
+                **common.NAME,
+                "type": ["string", "null"],
+                "description": "Only hosts of this zone; any when left out.",
+            },
+            "hostname": {
+                "type": ["string", "null"],
+                "minLength": 1,
+                "maxLength": 63,
+                "pattern": r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z",
+                "x-must": "have only small letters, digits and '-', which "
+                "neither starts nor ends it",
+                "description": "Made from the name when left out.",
+            },
+            "min_count": {
+                **_COUNT,
+                "default": 1,
+                "description": "Fewer than this many are not made.",
+            },
+            "max_count": {
+                **_COUNT,
+                "description": "As many as this are made if quota and hosts "
+                "have room; min_count when left out, so all or nothing.",
+            },
+            "containers": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 32,
+                "x-unique-by": ["name"],
+                "items": containers.CREATE,
+            },
+        },
+        ["name", "flavor", "containers"],
+        title="SetSpec",
+    ),
+)
+
+UPDATE = common.request(
+    "set",
+    common.obj(
+        {
+            "name": common.NAME,
+            "description": common.DESCRIPTION,
+            "metadata": {
+                **_METADATA,
+                "description": "Replaces all there was.",
+            },
+        },
+        [],
+        minProperties=1,
+    ),
+)
+
+#: Body of stop and restart.
+GRACE = common.obj(
+    {
+        "grace_period": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 3600,
+            "description": "Seconds between SIGTERM and SIGKILL; as the last "
+            "time when left out, 10 at first.",
+        }
+    },
+    [],
+)
+
+VIEW: Definition = common.obj(
+    {
+        "id": common.UUID,
+        "name": common.STRING,
+        "description": common.STRING,
+        "hostname": common.STRING,
+        "project_id": common.STRING,
+        "user_id": common.STRING,
+        "status": {"enum": [s.value for s in SetStatus]},
+        "reason": {
+            **common.STRING,
+            "description": "Why it is not (yet) as desired; empty when all "
+            "is well.",
+        },
+        "desired": {"enum": [d.value for d in Desired]},
+        "flavor": common.obj(
+            {
+                "id": common.STRING,
+                "name": common.STRING,
+                "vcpus": {"type": "number"},
+                "memory_mb": common.INTEGER,
+                "disk_gb": common.INTEGER,
+            }
+        ),
+        "metadata": common.STRINGS,
+        "availability_zone": common.OPTIONAL_STRING,
+        "addresses": {
+            "type": "array",
+            "items": common.obj({"address": common.STRING}),
+        },
+        "reservation_id": {
+            **common.STRING,
+            "description": "The same for all sets of one request.",
+        },
+        "containers": {"type": "array", "items": containers.VIEW},
+        "created_at": common.TIME,
+        "updated_at": common.TIME,
+        "launched_at": common.OPTIONAL_TIME,
+        "links": common.LINKS,
+        "host": {
+            **common.OPTIONAL_STRING,
+            "description": "Name of its host; for operators.",
+        },
+        "host_status": {
+            "type": ["string", "null"],
+            "enum": [*(s.value for s in HostStatus), None],
+            "description": "For operators.",
+        },
+        "incarnation": {
+            **common.INTEGER,
+            "description": "How often it was placed; for operators.",
+        },
+        "revision": {
+            **common.INTEGER,
+            "description": "How often what is desired of it was changed; for "
+            "operators.",
+        },
+    },
+    title="Set",
+)
+for _key in ("host", "host_status", "incarnation", "revision"):
+    VIEW["required"].remove(_key)
+
+_SUMMARY = common.obj(
+    {
+        key: VIEW["properties"][key]
+        for key in ("id", "name", "status", "links")
+    },
+    title="SetSummary",
+)
+
+ONE = common.one("set", VIEW)
+CREATED = common.obj(
+    {
+        "sets": {"type": "array", "minItems": 1, "items": VIEW},
+        "reservation_id": common.STRING,
+    }
+)
+SUMMARIES = common.many("sets", _SUMMARY)
+DETAILS = common.many("sets", VIEW)
+
+_FILTERS: dict[str, Definition] = {
+    "name": common.NAME,
+    "status": {"type": "string", "enum": [s.value for s in SetStatus]},
+    "flavor": {**common.ID_OR_NAME, "description": "Id or name."},
+    "host": {**common.NAME, "description": "Name; for operators."},
+    "availability_zone": common.NAME,
+    "reservation_id": common.UUID,
+    "image": {**common.UUID, "description": "Glance id."},
+    "metadata": {
+        "type": "array",
+        "maxItems": 8,
+        "items": {
+            "type": "string",
+            "maxLength": 511,
+            "pattern": "^[^=]+=",
+            "x-must": "be a key, '=' and a value",
+        },
+        "description": "Sets that have this pair, as key=value; may be "
+        "repeated.",
+    },
+    "changes_since": {
+        **common.TIME,
+        "description": "Changed at or after this time; includes deleted sets.",
+    },
+    **common.PROJECTS,
+}
+_SORT_KEYS = ["created_at", "updated_at", "name", "id"]
+LIST = common.listing(_SUMMARY, sort_keys=_SORT_KEYS, filters=_FILTERS)
+LIST_DETAIL = common.listing(VIEW, sort_keys=_SORT_KEYS, filters=_FILTERS)

@@ -1,0 +1,86 @@
+"""How sets are shown."""
+
+import dataclasses
+import datetime
+from typing import Any
+
+from caas.api.operation import Call
+from caas.api.v1.views import common
+from caas.api.v1.views.containers import container
+from caas.model.hosts import liveness
+from caas.model.sets import Set
+from caas.store.engine import utcnow
+
+
+@dataclasses.dataclass(frozen=True)
+class Viewer:
+    """Shows sets to one user; made once for all sets of an answer.
+
+    :ivar host: also where it is, and what else only operators can use.
+    :ivar runtime: also the ids of its containers in the engine.
+    """
+
+    url: str
+    host: bool
+    runtime: bool
+    now: datetime.datetime
+    heartbeat_timeout: float
+
+    @classmethod
+    def of(cls, call: Call) -> "Viewer":
+        return cls(
+            url=call.url,
+            host=call.allows("caas:sets:get:host"),
+            runtime=call.allows("caas:containers:get:runtime"),
+            now=utcnow(),
+            heartbeat_timeout=call.deps.heartbeat_timeout,
+        )
+
+    def summary(self, item: Set) -> dict[str, Any]:
+        return {
+            "id": item.id,
+            "name": item.name,
+            "status": item.status.value,
+            "links": common.links(self.url, f"/v1/sets/{item.id}"),
+        }
+
+    def detail(self, item: Set) -> dict[str, Any]:
+        view = {
+            **self.summary(item),
+            "description": item.description,
+            "hostname": item.hostname,
+            "project_id": item.project_id,
+            "user_id": item.user_id,
+            "reason": item.reason,
+            "desired": item.desired.value,
+            "flavor": {
+                "id": item.flavor_id,
+                "name": item.flavor_name,
+                **common.resources(item.resources),
+            },
+            "metadata": item.metadata,
+            "availability_zone": item.host_zone or item.zone,
+            "addresses": [{"address": item.address}] if item.address else [],
+            "reservation_id": item.reservation_id,
+            "containers": [
+                container(c, runtime=self.runtime) for c in item.containers
+            ],
+            "created_at": common.time(item.created_at),
+            "updated_at": common.time(item.updated_at),
+            "launched_at": common.optional_time(item.launched_at),
+        }
+        if self.host:
+            view |= {
+                "host": item.host_name,
+                "host_status": self._host_status(item),
+                "incarnation": item.incarnation,
+                "revision": item.revision,
+            }
+        return view
+
+    def _host_status(self, item: Set) -> str | None:
+        if item.host_name is None:
+            return None
+        return liveness(
+            item.host_last_seen, self.now, self.heartbeat_timeout
+        ).value

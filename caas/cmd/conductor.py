@@ -1,0 +1,93 @@
+"""caas-conductor: places sets on hosts and keeps hosts informed.
+
+Any number of them share the work.  Each can be killed at any moment.
+"""
+
+import importlib.metadata
+import sys
+import threading
+
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_service import service
+
+from caas import conf, exception, pull, rpc
+from caas.conductor.main import Conductor
+from caas.conductor.settings import Settings
+from caas.store.engine import Store
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: Seconds each part has to finish what it is at.
+GRACE = 5.0
+
+
+class Service(service.Service):  # type: ignore[misc]
+    """Made in the parent; everything with a thread or a socket in it is made
+    by ``start``, in the process that does the work."""
+
+    def start(self) -> None:
+        self._ended = threading.Event()
+        transport = rpc.transport(CONF)
+        self._sender = rpc.Sender(transport)
+        self._conductor = Conductor(
+            Store(CONF),
+            Settings.from_conf(CONF),
+            pull.Tokens(CONF.pull["keys"], CONF.pull.ttl),
+            self._sender.assign,
+            importlib.metadata.version("caas"),
+        )
+        self._conductor.start()
+        self._server = rpc.conductor_server(
+            transport, CONF.host, self._conductor
+        )
+        # Without a broker it waits for one, while sweeps go on.
+        self._listen = threading.Thread(
+            target=self._server.start, name="listen", daemon=True
+        )
+        self._listen.start()
+        LOG.info("Conductor %s has started", CONF.host)
+
+    def wait(self) -> None:
+        self._ended.wait()
+
+    def stop(self, graceful: bool = False) -> None:
+        LOG.info("Conductor %s ends", CONF.host)
+        if not self._listen.is_alive():
+            # it waits for the broker if that is away
+            closing = threading.Thread(target=self._close, daemon=True)
+            closing.start()
+            closing.join(GRACE)
+        self._conductor.stop(GRACE)
+        self._sender.stop(GRACE)
+        self._ended.set()
+
+    def _close(self) -> None:
+        self._server.stop()
+        self._server.wait()
+
+
+def _tokens() -> pull.Tokens:
+    # not by dot: "keys" is a method of every group
+    return pull.Tokens(CONF.pull["keys"], CONF.pull.ttl)
+
+
+def main() -> int:
+    logging.register_options(CONF)
+    conf.register_all(CONF)
+    CONF(sys.argv[1:], project="caas")
+    logging.setup(CONF, "caas")
+    try:
+        Settings.from_conf(CONF)
+        pull.Tokens(CONF.pull["keys"], CONF.pull.ttl)
+    except exception.CaasError as error:
+        LOG.error("%s", error.message)
+        return 1
+    launcher = service.launch(CONF, Service(), workers=1)
+    code: int | None = launcher.wait()
+    return code or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""caas-manage: what an operator does beside the API.
+
+It talks to the database itself, so it works while nothing else runs.
+"""
+
+import argparse
+import datetime
+import sys
+from collections.abc import Callable, Collection
+from typing import Any
+
+from cryptography import fernet
+from oslo_config import cfg
+from oslo_db import exception as db_exception
+
+from caas import conf, context, exception
+from caas.core import flavors, hosts
+from caas.core.deps import Deps
+from caas.model import spec
+from caas.model.query import Query
+from caas.store import migration, purge
+from caas.store.engine import Store, utcnow
+
+CONF = cfg.CONF
+
+
+class _NoImages:
+    """No command here takes an image."""
+
+    def resolve(
+        self, ctx: context.RequestContext, refs: Collection[str]
+    ) -> dict[str, spec.ImageRef]:
+        raise exception.Unavailable("caas-manage does not ask Glance.")
+
+
+def _deps() -> Deps:
+    return Deps(
+        store=Store(CONF),
+        notify=lambda _ctx, _ids: None,
+        images=_NoImages(),
+        quota_defaults={},
+        heartbeat_timeout=CONF.conductor.heartbeat_timeout,
+    )
+
+
+def db_sync(args: argparse.Namespace) -> None:
+    engine = Store(CONF).engine
+    before = migration.version(engine)
+    migration.sync(engine)
+    now = migration.version(engine)
+    print(
+        f"The database is at {now} already."
+        if now == before
+        else f"The database went from {before or 'nothing'} to {now}."
+    )
+
+
+def db_version(args: argparse.Namespace) -> None:
+    print(migration.version(Store(CONF).engine) or "none")
+
+
+def db_purge(args: argparse.Namespace) -> None:
+    before = utcnow() - datetime.timedelta(days=args.days)
+    for table, rows in purge.purge(Store(CONF), before).items():
+        print(f"{table}: {rows} removed")
+
+
+def flavor_create(args: argparse.Namespace) -> None:
+    created = flavors.create(
+        _deps(),
+        context.for_service(),
+        {
+            "name": args.flavor_name,
+            "vcpus": args.vcpus,
+            "memory_mb": args.memory,
+            "disk_gb": args.disk,
+            "description": args.description,
+        },
+    )
+    print(f"Flavor {created.name} has the id {created.id}.")
+
+
+def host_list(args: argparse.Namespace) -> None:
+    deps = _deps()
+    now = utcnow()
+    query = Query(limit=sys.maxsize, sort_key="name", sort_dir="asc")
+    for host in hosts.list_(deps, context.for_service(), query):
+        print(
+            host.name,
+            host.status(now, deps.heartbeat_timeout).value,
+            "enabled" if host.enabled else "disabled",
+            f"{host.used_sets} sets",
+            f"last seen {host.last_seen or 'never'}",
+            sep="\t",
+        )
+
+
+def host_forget(args: argparse.Namespace) -> None:
+    hosts.delete(_deps(), context.for_service(), args.host_name)
+    print(f"Host {args.host_name} is forgotten.")
+
+
+def pull_key(args: argparse.Namespace) -> None:
+    print(fernet.Fernet.generate_key().decode())
+
+
+def _positive(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        value = convert(text)
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        return value
+
+    return parse
+
+
+def _add_parsers(subparsers: Any) -> None:
+    db = _group(subparsers, "db", "the tables of caas")
+    _command(db, "sync", db_sync, "make or upgrade the tables")
+    _command(db, "version", db_version, "print the revision they are at")
+    old = _command(db, "purge", db_purge, "remove deleted sets, old events")
+    old.add_argument(
+        "--days",
+        type=_positive(int),
+        default=90,
+        help="keep what is younger (default: %(default)s)",
+    )
+    flavor = _group(subparsers, "flavor", "named sizes of sets")
+    create = _command(flavor, "create", flavor_create, "add a flavor")
+    # plain "name" would be the name of the command
+    create.add_argument("flavor_name", metavar="NAME")
+    create.add_argument("--vcpus", type=_positive(float), required=True)
+    create.add_argument(
+        "--memory", type=_positive(int), required=True, help="MiB"
+    )
+    create.add_argument(
+        "--disk", type=_positive(int), required=True, help="GiB"
+    )
+    create.add_argument("--description", default="")
+    host = _group(subparsers, "host", "machines with an agent")
+    _command(host, "list", host_list, "print all hosts")
+    forget = _command(
+        host, "forget", host_forget, "remove a host that is gone for good"
+    )
+    forget.add_argument("host_name", metavar="NAME")
+    _command(
+        subparsers,
+        "pull_key",
+        pull_key,
+        "print a new key for [pull] keys",
+    )
+
+
+def _group(subparsers: Any, name: str, text: str) -> Any:
+    parser = subparsers.add_parser(name, help=text, description=text)
+    return parser.add_subparsers(dest="verb", required=True)
+
+
+def _command(
+    subparsers: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name, help=text, description=text
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def main() -> int:
+    """Run one command; 1 with a sentence on stderr if it can't be done."""
+    conf.register_all(CONF)
+    CONF.register_cli_opt(cfg.SubCommandOpt("command", handler=_add_parsers))
+    CONF(sys.argv[1:], project="caas")
+    try:
+        CONF.command.run(CONF.command)
+    except exception.CaasError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    except db_exception.DBError as error:
+        print(
+            f"The database refused: {error.inner_exception or error}\n"
+            "Is [database] connection right, and has 'caas-manage db sync' "
+            "been run?",
+            file=sys.stderr,
+        )
+        return 1
+    return 0

@@ -1,0 +1,319 @@
+"""Takes in what agents report and tells them what to run."""
+
+import dataclasses
+import datetime
+import logging
+import uuid
+from collections.abc import Callable, Collection
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_db import exception as db_exception
+
+from caas import pull
+from caas.conductor import observe
+from caas.conductor.settings import Settings
+from caas.conductor.wanted import Writer
+from caas.model import wire
+from caas.model.hosts import liveness
+from caas.model.states import Desired, HostStatus
+from caas.store import claims, events, placements, reports, sets
+from caas.store.engine import Store, retry
+
+LOG = logging.getLogger(__name__)
+
+
+class Agents:
+    """:param clock: now, UTC without zone."""
+
+    def __init__(
+        self,
+        store: Store,
+        tokens: pull.Tokens,
+        settings: Settings,
+        clock: Callable[[], datetime.datetime],
+    ) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._settings = settings
+        self._clock = clock
+
+    def sync(self, report: dict[str, Any]) -> dict[str, Any]:
+        """Take in a report; see :mod:`caas.model.wire`.
+
+        :returns: the version of the list, with the list if the agent has
+            another one, and ``facts`` if the agent is to say what it is.
+        """
+        parsed = wire.Report.from_dict(report)
+        host = self._host(parsed)
+        version = self._take_in(host, parsed)
+        answer: dict[str, Any] = {"version": version, "sets": None}
+        if version != parsed.version:
+            answer.update(self._listing(host.id))
+        if host.bare and parsed.facts is None:
+            answer["facts"] = True
+        return answer
+
+    def _host(self, report: wire.Report) -> reports.Host:
+        with self._store.reader() as conn:
+            found = reports.find_host(conn, report.host)
+        if found is not None:
+            return found
+        reason = (
+            None
+            if self._settings.enable_new_hosts
+            else "It is new; enable it to use it."
+        )
+        try:
+            with self._store.writer() as conn:
+                host_id = reports.add_host(
+                    conn, report.host, reason, self._clock()
+                )
+                events.add(
+                    conn, **_host_event(host_id, report.host, "host.add")
+                )
+        except db_exception.DBDuplicateEntry:
+            LOG.debug("Host %s was added at the same moment", report.host)
+        else:
+            LOG.info("Host %s is new", report.host)
+        with self._store.reader() as conn:
+            found = reports.find_host(conn, report.host)
+        if found is None:
+            raise LookupError(f"host {report.host} was deleted just now")
+        return found
+
+    @retry
+    def _take_in(self, host: reports.Host, report: wire.Report) -> int:
+        """One transaction.  :returns: the version of the host's list."""
+        now = self._clock()
+        with self._store.writer() as conn:
+            if not reports.fence(conn, host.id, report, now):
+                LOG.info(
+                    "Report %s.%s of host %s came late",
+                    report.boot,
+                    report.seq,
+                    report.host,
+                )
+                return placements.version_of(conn, host.id)
+            rows = self._back(host, report, now)
+            if report.sets or report.events:
+                rows += _Intake(conn, host, report, now).run(
+                    self._settings.settle_timeout
+                )
+            events.add_many(conn, rows)
+            return placements.version_of(conn, host.id)
+
+    def _back(
+        self, host: reports.Host, report: wire.Report, now: datetime.datetime
+    ) -> list[dict[str, Any]]:
+        """The event of a host that was down until now."""
+        if host.last_seen is None:
+            return []
+        timeout = self._settings.heartbeat_timeout
+        if liveness(host.last_seen, now, timeout) == HostStatus.UP:
+            return []
+        return [
+            _host_event(
+                host.id,
+                report.host,
+                "host.up",
+                reason=f"It had been silent since {host.last_seen} UTC.",
+            )
+        ]
+
+    def _listing(self, host_id: str) -> dict[str, Any]:
+        writer = Writer(self._settings.network, self._tokens)
+        # a transaction of its own, which shows version and list of one
+        # moment, or the list of a later one
+        with self._store.reader() as conn:
+            version, entries = placements.listing(conn, host_id)
+        return {
+            "version": version,
+            "sets": [
+                (
+                    writer.present(entry.item)
+                    if entry.present and entry.item
+                    else writer.removal(
+                        entry.set_id, entry.incarnation, entry.item
+                    )
+                ).to_dict()
+                for entry in entries
+            ],
+        }
+
+
+class _Intake:
+    """The sets and events of one report, in the transaction of its fence."""
+
+    def __init__(
+        self,
+        conn: sa.Connection,
+        host: reports.Host,
+        report: wire.Report,
+        now: datetime.datetime,
+    ) -> None:
+        self._conn = conn
+        self._host = host
+        self._report = report
+        self._now = now
+        ids = {one.id for one in report.sets}
+        ids.update(event.set_id for event in report.events)
+        # a host has a say about what is claimed on it, and nothing else
+        self._claimed = claims.on_host(conn, host.id, ids)
+        self._seen = reports.seen(conn, ids)
+
+    def run(self, settle_timeout: float) -> list[dict[str, Any]]:
+        """Write what is to be written but the events, which are returned."""
+        gone: dict[claims.Key, Any] = {}
+        afters: list[reports.Seen] = []
+        parts: list[tuple[str, wire.ContainerReport]] = []
+        rows: list[dict[str, Any]] = []
+        happened: list[tuple[reports.Seen, observe.Happening]] = []
+        for one in sorted(self._report.sets, key=lambda s: s.id):
+            key = (one.id, one.incarnation)
+            before = self._seen.get(one.id)
+            if key not in self._claimed:
+                continue
+            about = observe.about(before, one, self._host.id)
+            if about is observe.About.GONE:
+                gone[key] = self._claimed[key]
+            elif about is observe.About.PRESENT and before is not None:
+                after, happening = observe.observe(
+                    before, one, self._now, settle_timeout
+                )
+                if after != before:
+                    afters.append(after)
+                parts += [(one.id, part) for part in one.containers]
+                if happening is not None:
+                    happened.append((after, happening))
+        if afters:
+            reports.observe(self._conn, afters)
+        if parts:
+            reports.observe_containers(self._conn, parts)
+        if gone:
+            rows += self._release(gone)
+        return rows + self._happenings(happened) + self._agent_events()
+
+    def _release(self, gone: dict[claims.Key, Any]) -> list[dict[str, Any]]:
+        """Free what is gone; end the sets of which nothing is left."""
+        claims.release(self._conn, self._host.id, gone)
+        ids = {set_id for set_id, _ in gone}
+        over = set()
+        past = set()
+        for set_id in ids - claims.of_sets(self._conn, ids).keys():
+            item = self._seen.get(set_id)
+            if item is None or item.ended:
+                # by force, while the host still had it
+                past.add(set_id)
+            elif item.desired == Desired.DELETED:
+                over.add(set_id)
+        ended = sets.tombstone(self._conn, over, self._now) if over else set()
+        if past:
+            reports.forget(self._conn, past)
+            sets.free_addresses(self._conn, past)
+        return [
+            self._event(self._seen[i], observe.Happening("set.delete"))
+            for i in sorted(ended)
+        ]
+
+    def _happenings(
+        self, happened: list[tuple[reports.Seen, observe.Happening]]
+    ) -> list[dict[str, Any]]:
+        unnamed = [s for s, h in happened if h.action == observe.ASKED]
+        asked = reports.asked(self._conn, unnamed) if unnamed else {}
+        rows = []
+        for item, happening in happened:
+            if happening.action == observe.ASKED:
+                default = (
+                    "set.stop"
+                    if item.desired == Desired.STOPPED
+                    else "set.start"
+                )
+                happening = dataclasses.replace(
+                    happening, action=asked.get(item.id, default)
+                )
+            rows.append(self._event(item, happening))
+        return rows
+
+    def _event(
+        self, item: reports.Seen, happening: observe.Happening
+    ) -> dict[str, Any]:
+        return {
+            "project_id": item.project_id,
+            "object_type": "set",
+            "object_id": item.id,
+            "request_id": item.request_id,
+            "host": self._report.host,
+            "action": happening.action,
+            "result": happening.result,
+            "reason": happening.reason,
+            "details": happening.details,
+        }
+
+    def _agent_events(self) -> list[dict[str, Any]]:
+        claimed = {set_id for set_id, _ in self._claimed}
+        mine = {
+            event.id: event
+            for event in self._report.events
+            if event.set_id in claimed
+            or (
+                event.set_id in self._seen
+                and self._seen[event.set_id].host_id == self._host.id
+            )
+        }
+        if not mine:
+            return []
+        known = reports.known_events(self._conn, mine)
+        rows = []
+        for event in mine.values():
+            item = self._seen.get(event.set_id)
+            if event.id in known or item is None:
+                continue
+            details = {"container": event.container}
+            rows.append(
+                {
+                    "id": event.id,
+                    "at": reports.when(event.at) or self._now,
+                    "project_id": item.project_id,
+                    "object_type": "set",
+                    "object_id": event.set_id,
+                    "host": self._report.host,
+                    "action": event.action,
+                    "result": event.result,
+                    "reason": event.reason,
+                    "details": details if event.container else {},
+                }
+            )
+        return rows
+
+
+def _host_event(
+    host_id: str, name: str, action: str, **fields: Any
+) -> dict[str, Any]:
+    return {
+        "object_type": "host",
+        "object_id": host_id,
+        "host": name,
+        "action": action,
+        **fields,
+    }
+
+
+def silent_events(
+    hosts: Collection[tuple[str, str, datetime.datetime]],
+) -> list[dict[str, Any]]:
+    """Events of hosts that went down; the same ones whoever makes them.
+
+    :param hosts: id, name and time of the last report.
+    """
+    return [
+        _host_event(
+            host_id,
+            name,
+            "host.down",
+            id=str(uuid.uuid5(uuid.UUID(host_id), last_seen.isoformat())),
+            result="error",
+            reason=f"It has been silent since {last_seen} UTC.",
+        )
+        for host_id, name, last_seen in hosts
+    ]

@@ -1,0 +1,107 @@
+"""Looks now and then for work that no message told about."""
+
+import contextlib
+import datetime
+import logging
+import random
+import threading
+from collections.abc import Callable
+
+from oslo_db import exception as db_exception
+
+from caas.conductor.agents import silent_events
+from caas.conductor.settings import Settings
+from caas.store import events, placements, reports, services
+from caas.store.engine import Store
+
+LOG = logging.getLogger(__name__)
+
+#: Sets taken up in one sweep.
+_MOST = 20_000
+#: A host silent for longer is no news.
+_NEWS = datetime.timedelta(days=1)
+
+BINARY = "caas-conductor"
+
+
+class Sweeper:
+    """:param look_again: takes the ids of sets that wait for work.
+    :param version: of this program, for the list of services.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        look_again: Callable[[list[str]], None],
+        settings: Settings,
+        clock: Callable[[], datetime.datetime],
+        version: str,
+    ) -> None:
+        self._store = store
+        self._look_again = look_again
+        self._settings = settings
+        self._clock = clock
+        self._version = version
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name="conductor-sweeps", daemon=True
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        self._stopping.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            for task in (self.beat, self.sets, self.hosts):
+                try:
+                    task()
+                except Exception:
+                    LOG.exception("A sweep failed; the next one may not")
+            # conductors that started together drift apart
+            jitter = random.uniform(0.75, 1.25)  # noqa: S311
+            if self._stopping.wait(self._settings.sweep_interval * jitter):
+                return
+
+    def beat(self) -> None:
+        """Report itself."""
+        with self._store.writer() as conn:
+            services.beat(
+                conn,
+                BINARY,
+                self._settings.name,
+                self._version,
+                self._clock(),
+            )
+
+    def sets(self) -> None:
+        """Sets nobody was told of, whose lease or deadline has passed."""
+        with self._store.reader() as conn:
+            due = placements.due(conn, self._clock(), _MOST)
+        if due:
+            self._look_again(due)
+
+    def hosts(self) -> None:
+        """Write an event for each host that has fallen silent."""
+        now = self._clock()
+        timeout = datetime.timedelta(seconds=self._settings.heartbeat_timeout)
+        with self._store.reader() as conn:
+            silent = reports.silent(conn, now - _NEWS, now - timeout)
+            if not silent:
+                return
+            rows = silent_events(silent)
+            known = reports.known_events(conn, [row["id"] for row in rows])
+        rows = [row for row in rows if row["id"] not in known]
+        if not rows:
+            return
+        # another conductor writes the same ones
+        with (
+            contextlib.suppress(db_exception.DBDuplicateEntry),
+            self._store.writer() as conn,
+        ):
+            events.add_many(conn, rows)
+        for row in rows:
+            LOG.warning("Host %s is down. %s", row["host"], row["reason"])

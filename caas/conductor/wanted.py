@@ -1,0 +1,120 @@
+"""What hosts are told of sets: rows into :class:`caas.model.wire.Wanted`."""
+
+import dataclasses
+import datetime
+from typing import Any
+
+from caas import pull
+from caas.conductor.batch import Batch
+from caas.conductor.settings import Network
+from caas.model import wire
+from caas.model.containers import BUSINESS
+from caas.model.sets import Set
+from caas.model.states import Desired
+from caas.store.claims import Told
+
+_LAST_REVISION = 2**31 - 1
+
+
+class Writer:
+    """For one message; each image in it gets one token."""
+
+    def __init__(self, network: Network, tokens: pull.Tokens) -> None:
+        self._network = network
+        self._tokens = tokens
+        self._pulls: dict[str, wire.Pull] = {}
+
+    def present(self, item: Set) -> wire.Wanted:
+        """The present incarnation of a set, with its containers."""
+        return wire.Wanted(
+            id=item.id,
+            incarnation=item.incarnation,
+            revision=item.revision,
+            desired=item.desired,
+            project_id=item.project_id,
+            name=item.name,
+            hostname=item.hostname,
+            restart_epoch=item.restart_epoch,
+            grace_period=item.grace_period,
+            resources=item.resources,
+            nic=self._network.nic(item.address) if item.address else None,
+            containers=tuple(
+                wire.WantedContainer(
+                    id=container.id,
+                    spec=container.spec,
+                    pull=self._pull(container.spec.image.id)
+                    if item.desired == Desired.RUNNING
+                    else None,
+                )
+                for container in item.containers
+                if container.role == BUSINESS and container.spec
+            ),
+            request_id=item.request_id,
+        )
+
+    def removal(
+        self, set_id: str, incarnation: int, item: Set | None
+    ) -> wire.Wanted:
+        """The end of one incarnation.
+
+        :param item: None if nothing is known of the set any more.
+        """
+        return wire.Wanted(
+            id=set_id,
+            incarnation=incarnation,
+            # agents ignore what is older than what they know
+            revision=item.revision if item else _LAST_REVISION,
+            desired=Desired.DELETED,
+            grace_period=item.grace_period if item else 10,
+            request_id=item.request_id if item else "",
+        )
+
+    def _pull(self, image_id: str) -> wire.Pull:
+        found = self._pulls.get(image_id)
+        if found is None:
+            found = self._pulls[image_id] = wire.Pull(
+                image_id, self._tokens.issue(image_id)
+            )
+        return found
+
+
+def assigns(
+    writer: Writer,
+    batch: Batch,
+    placed: dict[str, str],
+    current: dict[str, Set],
+    told: dict[str, Told],
+    alive_since: datetime.datetime,
+) -> list[dict[str, Any]]:
+    """One ``assign`` for each host that is up; others ask when they are back.
+
+    :param placed: host ids of sets that were placed.
+    :param current: the sets as they were written, without containers.
+    :param told: hosts with the versions the batch began.
+    """
+    entries: dict[str, list[wire.Wanted]] = {}
+    where = {i: [(current[i].incarnation, placed[i])] for i in placed}
+    for set_id, claims in (where | batch.told).items():
+        item = current.get(set_id)
+        if item is None:
+            # another conductor has it by now
+            continue
+        for incarnation, host_id in claims:
+            if item.desired == Desired.DELETED:
+                one = writer.removal(set_id, incarnation, item)
+            else:
+                containers = batch.item(set_id).containers
+                one = writer.present(
+                    dataclasses.replace(item, containers=containers)
+                )
+            entries.setdefault(host_id, []).append(one)
+    return [
+        {
+            "host": told[host_id].name,
+            "base": told[host_id].version - 1,
+            "version": told[host_id].version,
+            "sets": [one.to_dict() for one in wanted],
+        }
+        for host_id, wanted in entries.items()
+        if host_id in told and told[host_id].alive(alive_since)
+    ]

@@ -1,0 +1,63 @@
+"""[docker]: the Docker Engine of a host and how containers run in it."""
+
+from oslo_config import cfg
+
+GROUP = "docker"
+
+OPTS = [
+    cfg.StrOpt(
+        "url",
+        default="unix:///var/run/docker.sock",
+        help="Where the Docker Engine of this host listens.",
+    ),
+    cfg.IntOpt(
+        "timeout",
+        default=60,
+        min=1,
+        help="Seconds to wait for an answer of the engine. Grace periods "
+        "and the loading of images are allowed their own time.",
+    ),
+    cfg.StrOpt(
+        "infra_binary",
+        default="/bin/busybox",
+        help="A statically linked busybox on this host. The image of infra "
+        "containers is made from it.",
+    ),
+    cfg.StrOpt(
+        "cgroup_root",
+        default="/caas",
+        help="Parent of the control groups of all sets, from the root of the "
+        "hierarchy. Used where the engine drives cgroups itself; with "
+        "systemd the sets are slices below caas.slice.",
+    ),
+    cfg.BoolOpt(
+        "init",
+        default=True,
+        help="Run business containers below Docker's small init process, "
+        "which reaps zombies and passes signals on to programs that, being "
+        "the first process, would not see them.",
+    ),
+    cfg.IntOpt(
+        "pids_limit",
+        default=4096,
+        min=0,
+        help="Processes and threads one business container may have; 0 for "
+        "no limit.",
+    ),
+    cfg.StrOpt(
+        "log_max_size",
+        default="10m",
+        help="Size at which the log of a container is rotated, as Docker's "
+        "log option max-size.",
+    ),
+    cfg.IntOpt(
+        "log_max_file",
+        default=3,
+        min=1,
+        help="Log files kept of each container.",
+    ),
+]
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    conf.register_opts(OPTS, group=GROUP)

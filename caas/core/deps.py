@@ -1,0 +1,36 @@
+"""What the use cases need of the world, handed in by ``wsgi`` and tests."""
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from typing import Protocol
+
+from caas.context import RequestContext
+from caas.model import spec
+from caas.store.engine import Store
+
+
+class ImageResolver(Protocol):
+    def resolve(
+        self, ctx: RequestContext, refs: Collection[str]
+    ) -> dict[str, spec.ImageRef]:
+        """Find images as the user of ``ctx`` sees them.
+
+        :param refs: Glance ids, ``name:tag``, names (``:latest``), digests.
+        :raises BadRequest: one is unknown, ambiguous or not usable.
+        :raises Unavailable: Glance does not answer.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class Deps:
+    """:ivar notify: tells any conductor to look at these sets again; must
+        not raise (a lost message is made good by the conductor's sweep).
+    :ivar quota_defaults: limit by resource, see ``model.quotas``.
+    :ivar heartbeat_timeout: seconds after which a silent host is down.
+    """
+
+    store: Store
+    notify: Callable[[RequestContext, list[str]], None]
+    images: ImageResolver
+    quota_defaults: Mapping[str, int]
+    heartbeat_timeout: float = 45.0

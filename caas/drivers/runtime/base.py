@@ -1,0 +1,184 @@
+"""What the agent needs of a container engine."""
+
+import abc
+import dataclasses
+import datetime
+from collections.abc import Iterator, Sequence
+
+from caas.model import spec
+
+#: Labels by which everything of ours is recognised after any crash.
+LABEL_DEPLOYMENT = "caas.deployment"
+LABEL_SET = "caas.set"
+LABEL_INCARNATION = "caas.incarnation"
+LABEL_CONTAINER = "caas.container"
+LABEL_NAME = "caas.name"
+LABEL_ROLE = "caas.role"
+LABEL_INDEX = "caas.index"
+LABEL_PROJECT = "caas.project"
+#: Hash of what the container was made from; another one means: replace it.
+LABEL_CONFIG = "caas.config"
+
+
+class EngineError(Exception):
+    """The engine did not do it.
+
+    :ivar permanent: trying the same again cannot help (bad command, missing
+        image); False for time-outs, lost connections and engine faults.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.permanent = permanent
+
+
+@dataclasses.dataclass(frozen=True)
+class Bind:
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ContainerConfig:
+    """All a container is made from.
+
+    :ivar name: of the container in the engine.
+    :ivar image: reference the engine knows; "" for the infra image, which the
+        driver provides.
+    :ivar infra_id: engine id of the container whose network and IPC it
+        shares; None for the infra container itself, which starts without
+        network and with shareable IPC.
+    :ivar cgroup_parent: as :meth:`Runtime.group` answered.
+    :ivar hosts: names and their addresses for ``/etc/hosts``; as hostname,
+        ports and dns of the infra container only, whose network all share.
+    :ivar millicpus: cap, None for none below the group's.
+    """
+
+    name: str
+    image: str
+    labels: dict[str, str]
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    env: dict[str, str] = dataclasses.field(default_factory=dict)
+    working_dir: str | None = None
+    user: str | None = None
+    hostname: str | None = None
+    ports: tuple[spec.Port, ...] = ()
+    binds: tuple[Bind, ...] = ()
+    dns: tuple[str, ...] = ()
+    hosts: dict[str, str] = dataclasses.field(default_factory=dict)
+    infra_id: str | None = None
+    cgroup_parent: str | None = None
+    millicpus: int | None = None
+    memory_bytes: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class RuntimeContainer:
+    """A container as the engine has it.
+
+    :ivar state: ``created``, ``running``, ``paused``, ``exited`` or ``dead``.
+    :ivar pid: of its first process on the host, 0 when not running.
+    :ivar error: why its command could not be run; "" when it could.  Starting
+        it again cannot help.
+    """
+
+    id: str
+    name: str
+    labels: dict[str, str]
+    state: str
+    pid: int = 0
+    exit_code: int | None = None
+    oom_killed: bool = False
+    started_at: str | None = None
+    finished_at: str | None = None
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class RuntimeEvent:
+    """:ivar action: ``start``, ``die``, ``oom`` or ``destroy``.
+    :ivar error: as of :class:`RuntimeContainer`.
+    """
+
+    id: str
+    action: str
+    labels: dict[str, str]
+    at: datetime.datetime
+    exit_code: int | None = None
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class RuntimeInfo:
+    engine: str
+    version: str
+    api_version: str
+    storage_driver: str
+    cgroup_driver: str
+    cgroup_version: int
+    kernel: str
+    os: str
+    cpus: int
+    memory_mb: int
+
+
+class Runtime(abc.ABC):
+    """A container engine on this host.
+
+    Every method may be called again after it failed or its caller died, and
+    then ends in the same state.  All raise :class:`EngineError`.
+    """
+
+    @abc.abstractmethod
+    def info(self) -> RuntimeInfo:
+        """What the engine and the machine are."""
+
+    @abc.abstractmethod
+    def list(self, set_id: str | None = None) -> Sequence[RuntimeContainer]:
+        """Our containers, of one set or all, each with its full state."""
+
+    @abc.abstractmethod
+    def create(self, config: ContainerConfig) -> str:
+        """Create a container and return its engine id.
+
+        One of that name that is there already and bears the same
+        ``LABEL_CONFIG`` is returned; another one is replaced.
+        """
+
+    @abc.abstractmethod
+    def start(self, runtime_id: str) -> RuntimeContainer:
+        """Start it unless it runs; return its state right after."""
+
+    @abc.abstractmethod
+    def stop(self, runtime_id: str, grace_period: int) -> RuntimeContainer:
+        """SIGTERM (or the image's stop signal), after grace_period s SIGKILL.
+
+        0 kills at once.  One that does not run is left as it is.
+        """
+
+    @abc.abstractmethod
+    def remove(self, runtime_id: str) -> None:
+        """Remove it, killed if need be; one that is not there is no error."""
+
+    @abc.abstractmethod
+    def events(self, since: datetime.datetime) -> Iterator[RuntimeEvent]:
+        """Events of our containers from ``since`` on, until the engine goes.
+
+        Ends (or raises) when the connection is lost; the caller comes back.
+        """
+
+    @abc.abstractmethod
+    def group(
+        self, set_id: str, resources: spec.Resources | None
+    ) -> str | None:
+        """Make the cgroup all containers of a set live in, with its limits.
+
+        :param resources: the set's caps; None removes the group.
+        :returns: the parent to name when creating containers.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """End the streams of events, so that their readers return."""

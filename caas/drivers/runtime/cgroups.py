@@ -1,0 +1,217 @@
+"""The control group that all containers of a set live in.
+
+Where the engine writes cgroups itself (driver cgroupfs) so do we, for both
+versions of the hierarchy; where systemd does, a set is a slice.
+"""
+
+import errno
+import logging
+import pathlib
+import re
+import subprocess
+import time
+
+from caas.drivers.runtime.base import EngineError
+from caas.model import spec
+
+LOG = logging.getLogger(__name__)
+
+MOUNT = pathlib.Path("/sys/fs/cgroup")
+#: How long processes may take to leave a group that is being removed, in s.
+REMOVE_TIMEOUT = 10.0
+_PERIOD = 100_000
+_SET_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
+
+
+def cpu_cap(millicpus: int) -> tuple[int, int]:
+    """Quota and period in microseconds; the kernel's least quota is 1000."""
+    period = _PERIOD if millicpus >= 10 else 1_000_000
+    return millicpus * period // 1000, period
+
+
+def cpu_shares(millicpus: int) -> int:
+    """Weight under contention, 1024 for one CPU."""
+    return min(max(millicpus * 1024 // 1000, 2), 262_144)
+
+
+class Groups:
+    """For an engine with the cgroup driver ``cgroupfs``.
+
+    :param version: of the hierarchy, 1 or 2.
+    :param root: parent of all groups, from the root of the hierarchy.
+    """
+
+    def __init__(
+        self, version: int, root: str, mount: pathlib.Path = MOUNT
+    ) -> None:
+        self._version = version
+        self._root = root.strip("/")
+        self._mount = mount
+
+    def set(self, set_id: str, resources: spec.Resources) -> str:
+        """Make the group with its limits, or change them."""
+        name = f"{self._root}/{_checked(set_id)}"
+        try:
+            if self._version == 1:
+                self._set_v1(name, resources)
+            else:
+                self._set_v2(name, resources)
+        except OSError as e:
+            raise EngineError(
+                f"The limits of the set cannot be set: {e.strerror}."
+            ) from e
+        return f"/{name}"
+
+    def remove(self, set_id: str) -> None:
+        """Remove it once its last process is gone."""
+        name = f"{self._root}/{_checked(set_id)}"
+        for hierarchy in self._hierarchies():
+            self._remove(hierarchy / name)
+
+    def _hierarchies(self) -> list[pathlib.Path]:
+        """Every mount a group of ours may be in, each once."""
+        if self._version == 2:
+            return [self._mount]
+        found = {p.resolve() for p in self._mount.iterdir() if p.is_dir()}
+        return sorted(found)
+
+    def _set_v1(self, name: str, resources: spec.Resources) -> None:
+        memory = self._mount / "memory"
+        self._make_root_v1(memory)
+        (memory / name).mkdir(exist_ok=True)
+        limit = resources.memory_mb << 20
+        files = [memory / name / "memory.limit_in_bytes"]
+        with_swap = memory / name / "memory.memsw.limit_in_bytes"
+        if with_swap.exists():
+            files.append(with_swap)
+        try:
+            _write(files, limit)
+        except OSError as e:
+            # memory with swap can never be below memory: raise it first
+            if e.errno != errno.EINVAL:
+                raise
+            _write(files[::-1], limit)
+        cpu = self._mount / "cpu" / name
+        cpu.mkdir(parents=True, exist_ok=True)
+        quota, period = cpu_cap(resources.millicpus)
+        (cpu / "cpu.cfs_period_us").write_text(str(period))
+        (cpu / "cpu.cfs_quota_us").write_text(str(quota))
+        (cpu / "cpu.shares").write_text(str(cpu_shares(resources.millicpus)))
+
+    def _make_root_v1(self, memory: pathlib.Path) -> None:
+        root = memory / self._root
+        if not root.is_dir():
+            root.mkdir(parents=True, exist_ok=True)
+            whole = root / "memory.use_hierarchy"
+            if whole.exists() and whole.read_text().strip() == "0":
+                whole.write_text("1")
+
+    def _set_v2(self, name: str, resources: spec.Resources) -> None:
+        group = self._mount / name
+        group.parent.mkdir(parents=True, exist_ok=True)
+        for parent in reversed(group.parents):
+            if parent.is_relative_to(self._mount):
+                control = parent / "cgroup.subtree_control"
+                control.write_text("+cpu +memory")
+        group.mkdir(exist_ok=True)
+        (group / "memory.max").write_text(str(resources.memory_mb << 20))
+        swap = group / "memory.swap.max"
+        if swap.exists():
+            swap.write_text("0")
+        quota, period = cpu_cap(resources.millicpus)
+        (group / "cpu.max").write_text(f"{quota} {period}")
+        (group / "cpu.weight").write_text(
+            str(_weight(cpu_shares(resources.millicpus)))
+        )
+
+    def _remove(self, group: pathlib.Path) -> None:
+        deadline = time.monotonic() + REMOVE_TIMEOUT
+        pause = 0.001
+        while group.is_dir():
+            try:
+                for child in sorted(group.rglob("*/"), reverse=True):
+                    child.rmdir()
+                group.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError as e:
+                # the kernel lets go of ended processes a little later
+                if e.errno != errno.EBUSY or time.monotonic() > deadline:
+                    raise EngineError(
+                        "The control group of the set cannot be removed: "
+                        f"{e.strerror}."
+                    ) from e
+                time.sleep(pause)
+                pause = min(pause * 2, 0.2)
+
+
+class Slices:
+    """For an engine with the cgroup driver ``systemd``.
+
+    The limits are runtime properties of the slice: systemd applies them when
+    the engine starts the first container in it, and keeps them if it reloads.
+    """
+
+    def __init__(self, command: str = "/usr/bin/systemctl") -> None:
+        self._command = command
+
+    def set(self, set_id: str, resources: spec.Resources) -> str:
+        """Set the limits of the slice; return its name."""
+        name = self._name(set_id)
+        quota, period = cpu_cap(resources.millicpus)
+        self._systemctl(
+            "set-property",
+            "--runtime",
+            name,
+            f"CPUQuota={quota * 100 / period:g}%",
+            f"CPUWeight={_weight(cpu_shares(resources.millicpus))}",
+            f"MemoryMax={resources.memory_mb << 20}",
+            "MemorySwapMax=0",
+        )
+        return name
+
+    def remove(self, set_id: str) -> None:
+        """Stop the slice and forget its limits."""
+        name = self._name(set_id)
+        self._systemctl("stop", name)
+        self._systemctl("revert", name)
+
+    def _name(self, set_id: str) -> str:
+        # a dash in the name of a slice stands for a level of the tree
+        return f"caas-{_checked(set_id).replace('-', '')}.slice"
+
+    def _systemctl(self, *args: str) -> None:
+        try:
+            subprocess.run(  # noqa: S603 - no part of it is a user's
+                (self._command, *args),
+                check=True,
+                capture_output=True,
+                timeout=60,
+                text=True,
+            )
+        except subprocess.CalledProcessError as e:
+            raise EngineError(
+                f"systemd did not {args[0]} the slice of the set: "
+                f"{e.stderr.strip()}."
+            ) from e
+        except (OSError, subprocess.TimeoutExpired) as e:
+            raise EngineError(
+                f"systemd cannot be asked to {args[0]} the slice of the set:"
+                f" {e}."
+            ) from e
+
+
+def _write(files: list[pathlib.Path], value: int) -> None:
+    for file in files:
+        file.write_text(str(value))
+
+
+def _weight(shares: int) -> int:
+    """Shares of version 1 (2..262144) as a weight of version 2 (1..10000)."""
+    return 1 + (shares - 2) * 9999 // 262_142
+
+
+def _checked(set_id: str) -> str:
+    if not _SET_ID.fullmatch(set_id):
+        raise EngineError(f"{set_id!r} is no id of a set.", permanent=True)
+    return set_id

@@ -1,0 +1,404 @@
+"""Containers in a Docker Engine, with the least number of calls to it."""
+
+import contextlib
+import datetime
+import json
+import pathlib
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from caas.drivers.runtime import base, cgroups, infra
+from caas.drivers.runtime.engine import Absent, Conflict, Engine, translate
+from caas.drivers.runtime.names import Names
+from caas.model import spec
+
+#: Ports of a business container, which Docker wants to know of the infra
+#: container only.
+LABEL_PORTS = "caas.ports"
+
+#: How long another create of the same container may take, in s.
+CREATE_TIMEOUT = 20.0
+
+_LEAST_MEMORY = 6 << 20
+_INFRA_MEMORY = 16 << 20
+_INFRA_PIDS = 16
+_NEVER = "0001-01-01T00:00:00Z"
+_STATES = {"restarting": "running", "removing": "dead"}
+# How Docker's init process says that it cannot run the command.
+_INIT_SAYS = re.compile(r"\[FATAL tini \(\d+\)\] (exec .* failed: .*)")
+
+
+class DockerRuntime(base.Runtime):
+    """:param conf: with the groups ``docker`` and ``agent``."""
+
+    def __init__(self, conf: Any) -> None:
+        self._conf = conf.docker
+        self._deployment: str = conf.agent.deployment
+        self._engine = Engine(conf.docker.url, conf.docker.timeout)
+        self._names = Names(pathlib.Path(conf.agent.state_path) / "names")
+        self._lock = threading.Lock()
+        self._groups: cgroups.Groups | cgroups.Slices | None = None
+        self._infra_image: str | None = None
+        self._infra_build = threading.Lock()
+        self._streams: set[Any] = set()
+
+    def info(self) -> base.RuntimeInfo:
+        with self._engine.call("The engine cannot be asked what it is") as api:
+            found = api.info()
+            return base.RuntimeInfo(
+                engine="docker",
+                version=found["ServerVersion"],
+                api_version=api.api_version,
+                storage_driver=found["Driver"],
+                cgroup_driver=found["CgroupDriver"],
+                cgroup_version=int(found.get("CgroupVersion") or 1),
+                kernel=found["KernelVersion"],
+                os=found["OperatingSystem"],
+                cpus=found["NCPU"],
+                memory_mb=found["MemTotal"] >> 20,
+            )
+
+    def list(
+        self, set_id: str | None = None
+    ) -> Sequence[base.RuntimeContainer]:
+        labels = [f"{base.LABEL_DEPLOYMENT}={self._deployment}"]
+        if set_id is not None:
+            labels.append(f"{base.LABEL_SET}={set_id}")
+        with self._engine.call("The containers cannot be listed") as api:
+            listed = api.containers(all=True, filters={"label": labels})
+        found = []
+        for item in listed:
+            if item["State"] == "created":
+                found.append(
+                    base.RuntimeContainer(
+                        id=item["Id"],
+                        name=item["Names"][0].lstrip("/"),
+                        labels=item["Labels"],
+                        state="created",
+                    )
+                )
+            else:
+                # gone since it was listed: no error
+                with contextlib.suppress(Absent):
+                    found.append(self._inspect(item["Id"]))
+        return found
+
+    def create(self, config: base.ContainerConfig) -> str:
+        body = self._body(config)
+        deadline = time.monotonic() + CREATE_TIMEOUT
+        while True:
+            try:
+                return self._create(config, body)
+            except Conflict:
+                there = self._same(config, body)
+                if there is not None:
+                    return there
+                if time.monotonic() > deadline:
+                    raise
+                # taken, yet not there: another create of it is under way
+                time.sleep(0.02)
+            except Absent as e:
+                if config.image or not e.permanent:
+                    raise
+                self._build_infra()
+
+    def start(self, runtime_id: str) -> base.RuntimeContainer:
+        with self._engine.call("The container cannot be started") as api:
+            api.start(runtime_id)
+        return self._inspect(runtime_id)
+
+    def stop(
+        self, runtime_id: str, grace_period: int
+    ) -> base.RuntimeContainer:
+        with self._engine.call("The container cannot be stopped") as api:
+            api.stop(runtime_id, timeout=grace_period)
+        return self._inspect(runtime_id)
+
+    def remove(self, runtime_id: str) -> None:
+        what = "The container cannot be removed"
+        with contextlib.suppress(Absent):
+            try:
+                with self._engine.call(what) as api:
+                    api.remove_container(runtime_id, force=True, v=True)
+            except Conflict:
+                # somebody else's removal is on its way
+                with self._engine.call(what) as api:
+                    api.wait(runtime_id, condition="removed")
+
+    def events(self, since: datetime.datetime) -> Iterator[base.RuntimeEvent]:
+        label = f"{base.LABEL_DEPLOYMENT}={self._deployment}"
+        what = "The events of the engine are lost"
+        with self._engine.call(what) as api:
+            stream = api.events(
+                since=int(since.timestamp()),
+                filters={
+                    "type": "container",
+                    "label": label,
+                    "event": ["start", "die", "oom", "destroy"],
+                },
+                decode=True,
+            )
+        with self._lock:
+            self._streams.add(stream)
+        try:
+            while True:
+                with self._engine.call(what):
+                    raw = next(stream, None)
+                if raw is None:
+                    return
+                event = self._event(raw)
+                if event.at >= since:
+                    yield event
+        except json.JSONDecodeError as e:
+            raise base.EngineError(f"{what}: {e}.") from e
+        finally:
+            self._end(stream)
+
+    def group(
+        self, set_id: str, resources: spec.Resources | None
+    ) -> str | None:
+        if self._groups is None:
+            found = self.info()
+            self._groups = (
+                cgroups.Slices()
+                if found.cgroup_driver == "systemd"
+                else cgroups.Groups(
+                    found.cgroup_version, self._conf.cgroup_root
+                )
+            )
+        if resources is not None:
+            return self._groups.set(set_id, resources)
+        self._groups.remove(set_id)
+        self._names.remove(set_id)
+        return None
+
+    def close(self) -> None:
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            self._end(stream)
+
+    def _end(self, stream: Any) -> None:
+        with self._lock:
+            self._streams.discard(stream)
+        # the engine may have closed it first
+        with contextlib.suppress(Exception):
+            stream.close()
+
+    def _inspect(self, runtime_id: str) -> base.RuntimeContainer:
+        with self._engine.call("The container cannot be looked at") as api:
+            return self._container(api.inspect_container(runtime_id))
+
+    def _container(self, found: Mapping[str, Any]) -> base.RuntimeContainer:
+        state = found["State"]
+        status = _STATES.get(state["Status"], state["Status"])
+        ended = status in ("exited", "dead")
+        return base.RuntimeContainer(
+            id=found["Id"],
+            name=found["Name"].lstrip("/"),
+            labels=found["Config"]["Labels"] or {},
+            state=status,
+            pid=state["Pid"],
+            exit_code=state["ExitCode"] if ended else None,
+            oom_killed=bool(state.get("OOMKilled")),
+            started_at=_time(state["StartedAt"]),
+            finished_at=_time(state["FinishedAt"]) if ended else None,
+            error=(
+                self._why_not_run(found["Id"], state["ExitCode"])
+                if ended and found["HostConfig"].get("Init")
+                else ""
+            ),
+        )
+
+    def _event(self, raw: Mapping[str, Any]) -> base.RuntimeEvent:
+        labels = dict(raw["Actor"]["Attributes"])
+        code = labels.pop("exitCode", None)
+        exit_code = None if code is None else int(code)
+        runtime_id = raw["Actor"]["ID"]
+        error = ""
+        if (
+            raw["Action"] == "die"
+            and self._conf.init
+            and labels.get(base.LABEL_ROLE) != "infra"
+        ):
+            error = self._why_not_run(runtime_id, exit_code)
+        return base.RuntimeEvent(
+            id=runtime_id,
+            action=raw["Action"],
+            labels=labels,
+            at=datetime.datetime.fromtimestamp(
+                raw["timeNano"] / 1e9, datetime.UTC
+            ),
+            exit_code=exit_code,
+            error=error,
+        )
+
+    def _why_not_run(self, runtime_id: str, exit_code: int | None) -> str:
+        """What the init process left in the log, if it was not to run."""
+        if exit_code not in (126, 127):
+            return ""
+        with (
+            contextlib.suppress(base.EngineError),
+            self._engine.call("The log cannot be read") as api,
+        ):
+            log = api.logs(runtime_id, stdout=False, tail=3)
+            said = _INIT_SAYS.findall(log.decode(errors="replace"))
+            if said:
+                return f"The container cannot be started: {said[-1]}."
+        return ""
+
+    def _create(
+        self, config: base.ContainerConfig, body: dict[str, Any]
+    ) -> str:
+        with self._engine.call("The container cannot be created") as api:
+            made = api.create_container_from_config(  # type: ignore[no-untyped-call]
+                body, config.name
+            )
+            return str(made["Id"])
+
+    def _same(
+        self, config: base.ContainerConfig, body: dict[str, Any]
+    ) -> str | None:
+        """The id of the container of that name if it is as it should be.
+
+        Any other one is removed.
+        """
+        try:
+            with self._engine.call("The container cannot be created") as api:
+                there = api.inspect_container(config.name)
+        except Absent:
+            return None
+        labels = there["Config"]["Labels"] or {}
+        mine = labels.get(base.LABEL_DEPLOYMENT) == self._deployment
+        if not mine:
+            raise base.EngineError(
+                f"The container cannot be created: the name {config.name} is "
+                "taken by one that is not of this deployment.",
+            )
+        if (
+            labels.get(base.LABEL_CONFIG)
+            == config.labels.get(base.LABEL_CONFIG)
+            and there["HostConfig"]["NetworkMode"]
+            == body["HostConfig"]["NetworkMode"]
+            and there["State"]["Status"] not in ("dead", "removing")
+        ):
+            return str(there["Id"])
+        self.remove(there["Id"])
+        return None
+
+    def _body(self, config: base.ContainerConfig) -> dict[str, Any]:
+        """What POST /containers/create is told."""
+        ports: dict[str, Any] = {
+            f"{p.port}/{p.protocol}": {} for p in config.ports
+        }
+        labels = {**config.labels, base.LABEL_DEPLOYMENT: self._deployment}
+        host: dict[str, Any] = {
+            "CgroupParent": config.cgroup_parent or "",
+            "LogConfig": {
+                "Type": "json-file",
+                "Config": {
+                    "max-size": self._conf.log_max_size,
+                    "max-file": str(self._conf.log_max_file),
+                },
+            },
+            "Mounts": [
+                {
+                    "Type": "bind",
+                    "Source": bind.source,
+                    "Target": bind.target,
+                    "ReadOnly": bind.read_only,
+                }
+                for bind in config.binds
+            ],
+            "RestartPolicy": {"Name": "no"},
+            "SecurityOpt": ["no-new-privileges"],
+        }
+        if config.millicpus is not None:
+            host["CpuQuota"], host["CpuPeriod"] = cgroups.cpu_cap(
+                config.millicpus
+            )
+        if config.memory_bytes is not None:
+            memory = max(config.memory_bytes, _LEAST_MEMORY)
+            host["Memory"] = host["MemorySwap"] = memory
+        body: dict[str, Any] = {
+            "Image": config.image or self._infra(),
+            "Labels": labels,
+            "HostConfig": host,
+        }
+        if config.command is not None:
+            body["Cmd"] = list(config.command)
+        if config.entrypoint is not None:
+            body["Entrypoint"] = list(config.entrypoint)
+        if config.env:
+            body["Env"] = [f"{k}={v}" for k, v in config.env.items()]
+        if config.working_dir:
+            body["WorkingDir"] = config.working_dir
+        if config.user:
+            body["User"] = config.user
+        if config.infra_id is not None:
+            shared = f"container:{config.infra_id}"
+            host |= {
+                "NetworkMode": shared,
+                "IpcMode": shared,
+                "Init": self._conf.init,
+                "PidsLimit": self._conf.pids_limit or None,
+            }
+            if ports:
+                labels[LABEL_PORTS] = ",".join(ports)
+            return body
+        host |= {"NetworkMode": "none", "IpcMode": "shareable"}
+        body["ExposedPorts"] = ports
+        # a namespace of its own, without the hook by which Docker would
+        # manage it; that starts another dockerd for a moment
+        body["NetworkDisabled"] = True
+        files = self._names.write(
+            config.labels[base.LABEL_SET], config.hosts, config.dns
+        )
+        host["Mounts"] += [
+            {"Type": "bind", "Source": source, "Target": target}
+            for target, source in files.items()
+        ]
+        if config.hostname:
+            body["Hostname"] = config.hostname
+        if not config.image:
+            host |= {
+                "CapDrop": ["ALL"],
+                "PidsLimit": _INFRA_PIDS,
+                "Memory": _INFRA_MEMORY,
+                "MemorySwap": _INFRA_MEMORY,
+                "ReadonlyRootfs": True,
+            }
+            body |= {
+                "Cmd": list(infra.COMMAND),
+                "User": "65534:65534",
+                # a first process takes no heed of SIGTERM by itself
+                "StopSignal": "SIGKILL",
+            }
+        return body
+
+    def _infra(self) -> str:
+        if self._infra_image is None:
+            data = infra.read_binary(self._conf.infra_binary)
+            self._infra_image = infra.reference(data)
+        return self._infra_image
+
+    def _build_infra(self) -> None:
+        data = infra.read_binary(self._conf.infra_binary)
+        image = infra.reference(data)
+        what = "The image of infra containers cannot be made"
+        with self._infra_build, self._engine.call(what) as api:
+            if not api.images(name=image, quiet=True):
+                name, _, tag = image.rpartition(":")
+                answer = api.import_image_from_data(
+                    infra.archive(data), repository=name, tag=tag
+                )
+                if '"error"' in str(answer):
+                    raise translate(what, 500, str(answer))
+        self._infra_image = image
+
+
+def _time(value: str) -> str | None:
+    return None if value == _NEVER else value

@@ -1,0 +1,168 @@
+"""The connection to the Docker Engine, and its errors as sentences."""
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator
+
+import docker
+import docker.errors
+import requests
+
+from caas.drivers.runtime.base import EngineError
+
+#: Connections kept open; more are made and dropped when needed.
+POOL = 64
+
+# Wrappings around the one thing that went wrong, outermost first.
+_WRAPPINGS = (
+    re.compile(r"^failed to create (shim task|task for container): "),
+    re.compile(r"^OCI runtime (create|start) failed: "),
+    re.compile(r"^runc (create|start) failed: "),
+    re.compile(r"^container_linux\.go:\d+: "),
+    re.compile(r"^starting container process caused: "),
+    re.compile(r"^(unable|error) to start container process: "),
+    re.compile(r"^process_linux\.go:\d+: "),
+    re.compile(r"^rootfs_linux\.go:\d+: "),
+    re.compile(r"^container init caused: "),
+    re.compile(r"^error during container init: "),
+    re.compile(r"^Error response from daemon: "),
+)
+# A folder of this host mounted into a container: only its target is told.
+_MOUNT = re.compile(r'mounting "[^"]*" to rootfs (at "[^"]*")(.*)$')
+_ENGINE_PATH = re.compile(
+    r"/[^\s\"':,]*/(overlay2|containers|containerd|image|mounts|volumes)/"
+    r"[^\s\"':,]*"
+)
+# Faults of the request that the engine answers as if they were its own.
+_USERS_FAULT = re.compile(
+    r"unable to find (user|group)"
+    r"|no matching entries in"
+    r"|exec format error"
+    r"|executable file not found"
+    r"|trying to mount a directory onto a file"
+    r"|: (no such file or directory|permission denied|is a directory"
+    r"|not a directory)(: unknown)?$"
+)
+_TRANSIENT = re.compile(r"non[ -]running container|\bmount", re.IGNORECASE)
+
+
+class Absent(EngineError):
+    """The engine does not have the container or image asked for."""
+
+
+class Conflict(EngineError):
+    """A name is taken, or something is going on that excludes this."""
+
+
+class Engine:
+    """Connects when first used, so that an agent can start before it."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        """:param timeout: seconds to wait for an answer."""
+        self._url = url
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._api: docker.APIClient | None = None
+
+    @contextlib.contextmanager
+    def call(self, what: str) -> Iterator[docker.APIClient]:
+        """The client to use in the block; what it raises is translated.
+
+        :param what: for the message, such as "The container cannot be
+            started".
+        """
+        try:
+            yield self._connected()
+        except docker.errors.APIError as e:
+            raise translate(
+                what, e.status_code or 500, str(e.explanation or e)
+            ) from e
+        except requests.exceptions.ReadTimeout as e:
+            raise EngineError(
+                f"{what}: the Docker Engine did not answer within "
+                f"{self._timeout:g} s."
+            ) from e
+        except (
+            requests.exceptions.RequestException,
+            docker.errors.DockerException,
+            OSError,
+        ) as e:
+            raise EngineError(
+                f"{what}: the Docker Engine cannot be reached ({_root(e)})."
+            ) from e
+
+    def _connected(self) -> docker.APIClient:
+        with self._lock:
+            if self._api is None:
+                api = docker.APIClient(
+                    base_url=self._url,
+                    version="auto",
+                    timeout=self._timeout,  # type: ignore[arg-type]
+                    max_pool_size=POOL,
+                )
+                # no look at proxies and netrc with each request
+                api.trust_env = False
+                self._api = api
+            return self._api
+
+
+def translate(what: str, status: int, text: str) -> EngineError:
+    """The engine's answer as an error with a sentence.
+
+    :param status: of HTTP; the engine's use of it differs by version, so the
+        text has its say in what is permanent.
+    """
+    text = clean(text)
+    message = f"{what}: {text.rstrip('.')}."
+    if status == 404:
+        if "no such image" in text.lower():
+            return Absent(message, permanent=True)
+        return Absent(message)
+    if status == 409:
+        return Conflict(message)
+    if _USERS_FAULT.search(text):
+        onto = "onto a file" in text
+        return EngineError(
+            message, permanent=onto or not _TRANSIENT.search(text)
+        )
+    return EngineError(
+        message, permanent=400 <= status < 500 and not _TRANSIENT.search(text)
+    )
+
+
+def clean(text: str) -> str:
+    """Take out what names the insides of the engine or of this host."""
+    text = " ".join(text.split())
+    before = None
+    while before != text:
+        before = text
+        for wrapping in _WRAPPINGS:
+            text = wrapping.sub("", text)
+    text = text.removesuffix(": unknown")
+    text = _MOUNT.sub(_told_mount, text)
+    return _ENGINE_PATH.sub("...", text)
+
+
+def _told_mount(match: re.Match[str]) -> str:
+    if "onto a file" in match[2]:
+        return (
+            f"mounting the volume {match[1]}: are you trying to mount a "
+            "directory onto a file"
+        )
+    return f"mounting the volume {match[1]}"
+
+
+def _root(error: BaseException) -> str:
+    """The innermost cause of an error of requests, in its own words."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        error = seen
+        inner = next(
+            (a for a in reversed(seen.args) if isinstance(a, BaseException)),
+            None,
+        )
+        seen = inner or seen.__cause__ or seen.__context__
+    return str(error) or type(error).__name__

@@ -1,0 +1,308 @@
+"""A container engine in memory, held to the contract of the real one.
+
+An instance stands for the engine, not for the connection to it: hand the same
+one to the next agent and that one finds the containers of the last.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from caas.drivers.faults import Faults
+from caas.drivers.runtime import base
+from caas.model import spec
+
+_EXIT = re.compile(r"exit (\d+)\s*$")
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _program(config: base.ContainerConfig) -> str:
+    return " ".join((*(config.entrypoint or ()), *(config.command or ())))
+
+
+class FakeRuntime(base.Runtime):
+    """Containers are records; their commands decide what they do.
+
+    ``true``, ``false`` and ``sh -c "... exit N"`` end as soon as they are
+    started; one that begins with ``no-such`` cannot be run; one that holds
+    ``trap '' TERM`` ends by SIGKILL only; everything else runs until it is
+    stopped or killed.
+
+    :param faults: shared with the other fakes of the host.
+    :param images: references the engine has; None for every one.
+    :param init: as the option of Docker: what cannot be run starts, and ends
+        with code 127 and an error, instead of refusing to start.
+    :param clock: time of events and states.
+    :ivar containers: by engine id.
+    :ivar configs: what each was made from, by engine id.
+    :ivar groups: caps of the cgroups there are, by set id.
+    """
+
+    def __init__(
+        self,
+        conf: Any = None,
+        *,
+        faults: Faults | None = None,
+        images: set[str] | None = None,
+        init: bool = False,
+        clock: Callable[[], datetime.datetime] = _now,
+    ) -> None:
+        self.faults = faults or Faults()
+        self.images = images
+        self.init = init
+        self.clock = clock
+        self.containers: dict[str, base.RuntimeContainer] = {}
+        self.configs: dict[str, base.ContainerConfig] = {}
+        self.groups: dict[str, spec.Resources] = {}
+        self._events: list[base.RuntimeEvent] = []
+        self._changed = threading.Condition(threading.RLock())
+        self._streams = 0
+        self._losing = False
+        self._made = 0
+        self._pid = 1000
+
+    # What the agent calls.
+
+    def info(self) -> base.RuntimeInfo:
+        with self.faults.call("runtime.info"):
+            return base.RuntimeInfo(
+                engine="fake",
+                version="1.0",
+                api_version="1.41",
+                storage_driver="memory",
+                cgroup_driver="cgroupfs",
+                cgroup_version=2,
+                kernel="6.0.0",
+                os="Fake",
+                cpus=16,
+                memory_mb=65536,
+            )
+
+    def list(
+        self, set_id: str | None = None
+    ) -> Sequence[base.RuntimeContainer]:
+        with self.faults.call("runtime.list", set_id or ""), self._changed:
+            return tuple(
+                c
+                for c in self.containers.values()
+                if set_id in (None, c.labels.get(base.LABEL_SET))
+            )
+
+    def create(self, config: base.ContainerConfig) -> str:
+        with self.faults.call("runtime.create", config.name), self._changed:
+            if (
+                config.image
+                and self.images is not None
+                and config.image not in self.images
+            ):
+                raise base.EngineError(
+                    f"The engine has no image {config.image}.", permanent=True
+                )
+            if config.infra_id and config.infra_id not in self.containers:
+                raise base.EngineError(
+                    f"There is no infra container {config.infra_id}."
+                )
+            for there in list(self.containers.values()):
+                if there.name != config.name:
+                    continue
+                if (
+                    there.labels.get(base.LABEL_CONFIG)
+                    == config.labels.get(base.LABEL_CONFIG)
+                    and self.configs[there.id].infra_id == config.infra_id
+                ):
+                    return there.id
+                self._remove(there.id)
+            self._made += 1
+            runtime_id = hashlib.sha256(
+                f"{config.name} {self._made}".encode()
+            ).hexdigest()
+            self.configs[runtime_id] = config
+            self.containers[runtime_id] = base.RuntimeContainer(
+                id=runtime_id,
+                name=config.name,
+                labels=dict(config.labels),
+                state="created",
+            )
+            return runtime_id
+
+    def start(self, runtime_id: str) -> base.RuntimeContainer:
+        with self.faults.call("runtime.start", runtime_id), self._changed:
+            there = self._get(runtime_id)
+            if there.state == "running":
+                return there
+            config = self.configs[runtime_id]
+            if config.infra_id:
+                infra = self.containers.get(config.infra_id)
+                if infra is None or infra.state != "running":
+                    raise base.EngineError(
+                        "The infra container of the set does not run."
+                    )
+            program = _program(config)
+            cannot = (
+                f"The container cannot be started: {program.split()[0]}: "
+                "executable file not found in $PATH."
+                if program.startswith("no-such")
+                else ""
+            )
+            if cannot and not self.init:
+                raise base.EngineError(cannot, permanent=True)
+            self._pid += 1
+            self._put(
+                runtime_id,
+                state="running",
+                pid=self._pid,
+                exit_code=None,
+                oom_killed=False,
+                started_at=self.clock().isoformat(),
+                finished_at=None,
+                error="",
+            )
+            self._emit(runtime_id, "start")
+            done = _EXIT.search(program)
+            if cannot:
+                self._put(runtime_id, error=cannot)
+                self._die(runtime_id, 127)
+            elif program in ("true", "false") or done:
+                code = int(done[1]) if done else int(program == "false")
+                self._die(runtime_id, code)
+            return self.containers[runtime_id]
+
+    def stop(
+        self, runtime_id: str, grace_period: int
+    ) -> base.RuntimeContainer:
+        with self.faults.call("runtime.stop", runtime_id), self._changed:
+            if self._get(runtime_id).state == "running":
+                program = _program(self.configs[runtime_id])
+                deaf = grace_period == 0 or "trap '' TERM" in program
+                self._die(runtime_id, 137 if deaf else 143)
+            return self.containers[runtime_id]
+
+    def remove(self, runtime_id: str) -> None:
+        with self.faults.call("runtime.remove", runtime_id), self._changed:
+            if runtime_id in self.containers:
+                self._remove(runtime_id)
+
+    def events(self, since: datetime.datetime) -> Iterator[base.RuntimeEvent]:
+        with self.faults.call("runtime.events"), self._changed:
+            stream = self._streams
+        seen = 0
+        while True:
+            with self._changed:
+                while stream == self._streams and seen == len(self._events):
+                    self._changed.wait()
+                fresh = self._events[seen:]
+                seen += len(fresh)
+                gone = stream != self._streams
+            for event in fresh:
+                if event.at >= since:
+                    yield event
+            if gone:
+                return
+
+    def group(
+        self, set_id: str, resources: spec.Resources | None
+    ) -> str | None:
+        with self.faults.call("runtime.group", set_id), self._changed:
+            if resources is None:
+                self.groups.pop(set_id, None)
+                return None
+            self.groups[set_id] = resources
+            return f"/fake/{set_id}"
+
+    def close(self) -> None:
+        self.disconnect()
+
+    # What tests do to it.
+
+    def kill(
+        self, runtime_id: str, exit_code: int = 137, *, oom: bool = False
+    ) -> None:
+        """End a running container from outside."""
+        with self._changed:
+            if oom:
+                self._put(runtime_id, oom_killed=True)
+                self._emit(runtime_id, "oom")
+            self._die(runtime_id, exit_code)
+
+    def named(self, name: str) -> base.RuntimeContainer | None:
+        """The container of that name."""
+        with self._changed:
+            for there in self.containers.values():
+                if there.name == name:
+                    return there
+        return None
+
+    def disconnect(self) -> None:
+        """End every open stream of events, as a lost connection does."""
+        with self._changed:
+            self._streams += 1
+            self._changed.notify_all()
+
+    def lose_events(self, losing: bool = True) -> None:
+        """From now on, until called with False, no event is kept."""
+        with self._changed:
+            self._losing = losing
+
+    def restart(self) -> None:
+        """Restart the engine without live-restore: everything has ended."""
+        with self._changed:
+            self.lose_events()
+            for there in list(self.containers.values()):
+                if there.state == "running":
+                    self._die(there.id, 137)
+            self.lose_events(False)
+            self.disconnect()
+
+    # All below with the lock held.
+
+    def _get(self, runtime_id: str) -> base.RuntimeContainer:
+        try:
+            return self.containers[runtime_id]
+        except KeyError:
+            raise base.EngineError(
+                f"There is no container {runtime_id[:12]}."
+            ) from None
+
+    def _put(self, runtime_id: str, **changes: Any) -> None:
+        self.containers[runtime_id] = dataclasses.replace(
+            self.containers[runtime_id], **changes
+        )
+
+    def _die(self, runtime_id: str, exit_code: int) -> None:
+        self._put(
+            runtime_id,
+            state="exited",
+            pid=0,
+            exit_code=exit_code,
+            finished_at=self.clock().isoformat(),
+        )
+        self._emit(runtime_id, "die")
+
+    def _remove(self, runtime_id: str) -> None:
+        if self.containers[runtime_id].state == "running":
+            self._die(runtime_id, 137)
+        self._emit(runtime_id, "destroy")
+        del self.containers[runtime_id], self.configs[runtime_id]
+
+    def _emit(self, runtime_id: str, action: str) -> None:
+        if self._losing:
+            return
+        there = self.containers[runtime_id]
+        self._events.append(
+            base.RuntimeEvent(
+                id=runtime_id,
+                action=action,
+                labels=there.labels,
+                at=self.clock(),
+                exit_code=there.exit_code if action == "die" else None,
+                error=there.error if action == "die" else "",
+            )
+        )
+        self._changed.notify_all()

@@ -1,0 +1,32 @@
+"""A container as stored: what was asked for and what was last seen."""
+
+import dataclasses
+import datetime
+
+from caas.model import spec
+from caas.model.states import ContainerStatus
+
+INFRA = "infra"
+BUSINESS = "business"
+
+
+@dataclasses.dataclass(frozen=True)
+class Container:
+    """:ivar spec: None for the infra container, which no user defines."""
+
+    id: str
+    set_id: str
+    project_id: str
+    name: str
+    role: str
+    index: int
+    spec: spec.ContainerSpec | None
+    created_at: datetime.datetime
+    status: ContainerStatus = ContainerStatus.PENDING
+    reason: str = ""
+    exit_code: int | None = None
+    oom_killed: bool = False
+    restarts: int = 0
+    started_at: datetime.datetime | None = None
+    finished_at: datetime.datetime | None = None
+    runtime_id: str | None = None

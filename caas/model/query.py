@@ -1,0 +1,23 @@
+"""What a list request asks for, for any noun."""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Query:
+    """One page of a list.
+
+    :ivar filters: column or noun-specific filter -> value; what a noun
+        understands stands in its module of :mod:`caas.store`.
+    :ivar limit: most objects to return.
+    :ivar marker: id of the last object of the page before.
+    :ivar project_id: only objects of this project; None for all.
+    """
+
+    filters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    limit: int = 100
+    marker: str | None = None
+    sort_key: str = "created_at"
+    sort_dir: str = "desc"
+    project_id: str | None = None

@@ -1,0 +1,97 @@
+"""A set as stored."""
+
+import dataclasses
+import datetime
+
+from caas.model import spec, states
+from caas.model.containers import Container
+
+
+@dataclasses.dataclass(frozen=True)
+class Set:
+    """One set; the columns are explained in :mod:`caas.store.tables`.
+
+    :ivar host_name: of the host it is placed on, None without.
+    :ivar host_zone: zone of that host.
+    :ivar host_last_seen: when that host last reported.
+    :ivar containers: infra first, then by Index and name; empty where a list
+        did not ask for them.
+    """
+
+    id: str
+    project_id: str
+    user_id: str
+    name: str
+    description: str
+    hostname: str
+    metadata: dict[str, str]
+    flavor_id: str
+    flavor_name: str
+    resources: spec.Resources
+    zone: str | None
+    reservation_id: str
+    min_count: int
+    desired: states.Desired
+    revision: int
+    restart_epoch: int
+    grace_period: int
+    request_id: str
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+    placement: states.Placement = states.Placement.PENDING
+    placement_reason: str = ""
+    host_id: str | None = None
+    incarnation: int = 0
+    issued: int = 0
+    address: str | None = None
+    phase: states.Phase = states.Phase.NONE
+    phase_reason: str = ""
+    seen_incarnation: int = 0
+    seen_revision: int = 0
+    launched_at: datetime.datetime | None = None
+    deleted_at: datetime.datetime | None = None
+    host_name: str | None = None
+    host_zone: str | None = None
+    host_last_seen: datetime.datetime | None = None
+    containers: tuple[Container, ...] = ()
+
+    @property
+    def current(self) -> bool:
+        """Whether the last report is about what is wanted now."""
+        return (
+            self.seen_incarnation == self.incarnation
+            and self.seen_revision == self.revision
+        )
+
+    @property
+    def status(self) -> states.SetStatus:
+        return states.set_status(
+            deleted=self.deleted_at is not None,
+            desired=self.desired,
+            placement=self.placement,
+            phase=self.phase,
+            current=self.current,
+            issued=self.issued >= self.revision,
+            launched=self.launched_at is not None,
+        )
+
+    @property
+    def reason(self) -> str:
+        """Why it is not (yet) what the user wants; "" when all is well."""
+        if self.deleted_at is not None:
+            return ""
+        if self.placement != states.Placement.PLACED:
+            if self.desired == states.Desired.RUNNING:
+                said = self.placement_reason
+                if self.placement == states.Placement.FAILED:
+                    # of an earlier revision: it is tried again
+                    said = said if self.issued >= self.revision else ""
+                return said or "Waiting for a host."
+            return ""
+        if self.placement_reason and not self.current:
+            return self.placement_reason
+        if self.phase_reason:
+            return self.phase_reason
+        if self.current:
+            return ""
+        return "Waiting for its host to report."

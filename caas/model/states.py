@@ -1,0 +1,172 @@
+"""The one table of states: what users see follows from what is stored.
+
+Three writers fill three columns: the API writes ``desired``, the conductor
+``placement``, and the report of the agent ``phase``.  No status is stored:
+``RULES`` derives it, in Python (:func:`set_status`) and, through
+:mod:`caas.store.sets`, in SQL.
+"""
+
+import dataclasses
+import enum
+
+
+class Desired(enum.StrEnum):
+    """What the user wants of a set."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+
+
+class Placement(enum.StrEnum):
+    """What the conductor decided about the host of a set."""
+
+    PENDING = "pending"
+    PLACED = "placed"
+    #: No host fits; ``placement_reason`` says why.  Final until a new start.
+    FAILED = "failed"
+
+
+class Phase(enum.StrEnum):
+    """What the agent last reported of one incarnation of a set."""
+
+    #: Nothing reported yet for the present incarnation.
+    NONE = "none"
+    #: Images are on their way to the host.
+    PREPARING = "preparing"
+    #: Containers are being created or started.
+    STARTING = "starting"
+    #: Every Index has been started.
+    RUNNING = "running"
+    #: Containers are stopped and will be started again (restart_epoch).
+    RESTARTING = "restarting"
+    #: Every business container ended and none is to be restarted.
+    FINISHED = "finished"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    #: It cannot run until somebody changes something; ``reason`` says what.
+    FAILED = "failed"
+    #: Nothing of the incarnation is left on the host.
+    GONE = "gone"
+
+
+class SetStatus(enum.StrEnum):
+    """What users see.  The words are Nova's where Nova has one."""
+
+    BUILD = "BUILD"
+    ACTIVE = "ACTIVE"
+    STARTING = "STARTING"
+    RESTARTING = "RESTARTING"
+    STOPPING = "STOPPING"
+    SHUTOFF = "SHUTOFF"
+    ERROR = "ERROR"
+    DELETING = "DELETING"
+    DELETED = "DELETED"
+
+
+class ContainerStatus(enum.StrEnum):
+    """State of one container as the agent reports it."""
+
+    PENDING = "pending"
+    CREATED = "created"
+    RUNNING = "running"
+    #: It ended and waits for its next start under its restart policy.
+    BACKOFF = "backoff"
+    #: It ended and will not be started again by itself.
+    EXITED = "exited"
+    #: The engine refused to create or start it.
+    FAILED = "failed"
+
+
+class HostStatus(enum.StrEnum):
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """One line of the table; an empty tuple or None matches everything.
+
+    :ivar current: True: the last report is about the present incarnation and
+        revision; False: it is older; None: either.
+    :ivar issued: True: the conductor has dealt with the present revision.
+    :ivar launched: whether the set has ever been running.
+    """
+
+    status: SetStatus
+    deleted: bool | None = False
+    desired: tuple[Desired, ...] = ()
+    placement: tuple[Placement, ...] = ()
+    phase: tuple[Phase, ...] = ()
+    current: bool | None = None
+    issued: bool | None = None
+    launched: bool | None = None
+
+
+#: First match wins; the last line matches whatever is left.
+RULES: tuple[Rule, ...] = (
+    Rule(SetStatus.DELETED, deleted=True),
+    Rule(SetStatus.DELETING, desired=(Desired.DELETED,)),
+    Rule(SetStatus.ERROR, placement=(Placement.FAILED,), issued=True),
+    Rule(SetStatus.ERROR, phase=(Phase.FAILED,), current=True),
+    Rule(
+        SetStatus.SHUTOFF,
+        desired=(Desired.STOPPED,),
+        placement=(Placement.PENDING,),
+    ),
+    Rule(
+        SetStatus.SHUTOFF,
+        desired=(Desired.STOPPED,),
+        phase=(Phase.STOPPED,),
+        current=True,
+    ),
+    Rule(SetStatus.STOPPING, desired=(Desired.STOPPED,)),
+    Rule(SetStatus.ACTIVE, phase=(Phase.RUNNING,), current=True),
+    Rule(SetStatus.SHUTOFF, phase=(Phase.FINISHED,), current=True),
+    Rule(SetStatus.BUILD, launched=False),
+    Rule(SetStatus.RESTARTING, phase=(Phase.RESTARTING,)),
+    Rule(SetStatus.RESTARTING, phase=(Phase.RUNNING,), current=False),
+    Rule(SetStatus.STARTING),
+)
+
+#: States a set stays in until somebody or something acts.
+FINAL = frozenset(
+    {
+        SetStatus.ACTIVE,
+        SetStatus.SHUTOFF,
+        SetStatus.ERROR,
+        SetStatus.DELETED,
+    }
+)
+
+
+def set_status(
+    *,
+    deleted: bool,
+    desired: Desired,
+    placement: Placement,
+    phase: Phase,
+    current: bool,
+    issued: bool,
+    launched: bool,
+) -> SetStatus:
+    """The status a user sees.
+
+    :param deleted: the row is a tombstone.
+    :param current: the report in ``phase`` is about the present incarnation
+        and revision of the set.
+    :param issued: the conductor has dealt with the present revision.
+    :param launched: the set has been running before.
+    """
+    for rule in RULES:
+        if (
+            rule.deleted in (None, deleted)
+            and (not rule.desired or desired in rule.desired)
+            and (not rule.placement or placement in rule.placement)
+            and (not rule.phase or phase in rule.phase)
+            and rule.current in (None, current)
+            and rule.issued in (None, issued)
+            and rule.launched in (None, launched)
+        ):
+            return rule.status
+    raise AssertionError("RULES ends with a rule that matches everything")

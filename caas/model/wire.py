@@ -1,0 +1,244 @@
+"""Messages between conductor and agent.
+
+Plain dicts on the wire, dataclasses at both ends.  Keys are only ever added,
+unknown ones are ignored; ``tests/unit/model/golden`` keeps one message of
+every released version, which must go on being understood.
+
+``assign`` (conductor -> agent, cast)::
+
+    {"host": NAME, "base": V0, "version": V1, "sets": [Wanted...]}
+
+The agent at version V0 applies the entries and is then at V1; one at another
+version older than V1 asks for everything with its next ``sync``.
+
+``sync`` (agent -> conductor, call) carries a :class:`Report`; the answer is
+``{"version": V, "sets": None | [Wanted...]}``, where a list is everything the
+host is to run and was read *after* its version.  ``"facts": True`` in it asks
+for the :class:`HostFacts` once more.
+"""
+
+import dataclasses
+from typing import Any
+
+from caas.model import spec
+from caas.model.states import ContainerStatus, Desired, Phase
+
+#: Grows with every key an older peer would have to understand.
+PROTOCOL = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Pull:
+    """Leave to fetch one image.
+
+    :ivar token: short-lived, good for this image only; see
+        :mod:`caas.pull`.
+    """
+
+    image_id: str
+    token: str
+
+
+@dataclasses.dataclass(frozen=True)
+class WantedContainer:
+    id: str
+    spec: spec.ContainerSpec
+    pull: Pull | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Nic:
+    """The one interface of a set.
+
+    :ivar address: IPv4 address, the set's for its whole life.
+    :ivar prefix_len: of the network the address is in.
+    """
+
+    address: str
+    prefix_len: int
+    gateway: str
+    mac: str
+    mtu: int = 1500
+    dns: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What one host is to do about one incarnation of a set.
+
+    ``desired == deleted`` asks for its removal and needs nothing but ``id``
+    and ``incarnation``.
+
+    :ivar revision: rises with each change; reports quote it.
+    :ivar restart_epoch: a value higher than the last one carried out asks for
+        a restart of the business containers.
+    :ivar grace_period: seconds between SIGTERM and SIGKILL.
+    """
+
+    id: str
+    incarnation: int
+    revision: int
+    desired: Desired
+    project_id: str = ""
+    name: str = ""
+    hostname: str = ""
+    restart_epoch: int = 0
+    grace_period: int = 10
+    resources: spec.Resources | None = None
+    nic: Nic | None = None
+    containers: tuple[WantedContainer, ...] = ()
+    request_id: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Wanted":
+        known = {f.name for f in dataclasses.fields(cls)}
+        args = {k: v for k, v in data.items() if k in known}
+        args["desired"] = Desired(data["desired"])
+        if args.get("resources"):
+            args["resources"] = spec.pick(spec.Resources, args["resources"])
+        if args.get("nic"):
+            nic = spec.pick(Nic, args["nic"])
+            args["nic"] = dataclasses.replace(nic, dns=tuple(nic.dns))
+        args["containers"] = tuple(
+            WantedContainer(
+                id=c["id"],
+                spec=spec.ContainerSpec.from_dict(c["spec"]),
+                pull=spec.pick(Pull, c["pull"]) if c.get("pull") else None,
+            )
+            for c in data.get("containers") or ()
+        )
+        return cls(**args)
+
+
+@dataclasses.dataclass(frozen=True)
+class ContainerReport:
+    """One container of a set; ``role`` is ``infra`` or ``business``.
+
+    :ivar id: UUID of the container; "" for the infra container.
+    :ivar restarts: starts by the restart policy since the last start asked
+        for.
+    :ivar started_at: and ``finished_at``: ISO 8601, UTC.
+    """
+
+    id: str
+    name: str
+    status: ContainerStatus
+    role: str = "business"
+    exit_code: int | None = None
+    restarts: int = 0
+    oom_killed: bool = False
+    started_at: str | None = None
+    finished_at: str | None = None
+    runtime_id: str | None = None
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class SetReport:
+    """What is true of one incarnation of a set on this host.
+
+    :ivar revision: of the :class:`Wanted` it was seen under.
+    :ivar ready_at: when the last container was started (ISO 8601, UTC).
+    """
+
+    id: str
+    incarnation: int
+    revision: int
+    phase: Phase
+    restart_epoch: int = 0
+    reason: str = ""
+    received_at: str | None = None
+    ready_at: str | None = None
+    containers: tuple[ContainerReport, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class AgentEvent:
+    """Something that happened to a set between two reports.
+
+    :ivar id: UUID, so that a repeated report writes it once.
+    :ivar action: e.g. ``container.exited``, ``container.restarted``.
+    """
+
+    id: str
+    set_id: str
+    action: str
+    at: str
+    result: str = "success"
+    container: str = ""
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class HostFacts:
+    """What a host is; sent with the first report of a run and on change."""
+
+    capacity: spec.Resources
+    engine: str = ""
+    engine_version: str = ""
+    api_version: str = ""
+    agent_version: str = ""
+    kernel: str = ""
+    cgroup_version: int = 1
+    storage_driver: str = ""
+    os: str = ""
+    labels: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """One ``sync`` of an agent.
+
+    :ivar boot: rises with every start of the agent; with ``seq``, which rises
+        with every report of it, it tells late reports from new ones.
+    :ivar version: of the list the agent works on; -1 asks for all of it.
+    :ivar sets: those that changed since the last report that was answered;
+        all of them in the first one of a boot.
+    """
+
+    host: str
+    boot: int
+    seq: int
+    version: int
+    protocol: int = PROTOCOL
+    zone: str = ""
+    facts: HostFacts | None = None
+    sets: tuple[SetReport, ...] = ()
+    events: tuple[AgentEvent, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Report":
+        known = {f.name for f in dataclasses.fields(cls)}
+        args = {k: v for k, v in data.items() if k in known}
+        if args.get("facts"):
+            facts = spec.pick(HostFacts, args["facts"])
+            args["facts"] = dataclasses.replace(
+                facts,
+                capacity=spec.pick(spec.Resources, args["facts"]["capacity"]),
+            )
+        args["events"] = tuple(
+            spec.pick(AgentEvent, e) for e in data.get("events") or ()
+        )
+        args["sets"] = tuple(_set_report(s) for s in data.get("sets") or ())
+        return cls(**args)
+
+
+def _set_report(data: dict[str, Any]) -> SetReport:
+    report = spec.pick(SetReport, data)
+    return dataclasses.replace(
+        report,
+        phase=Phase(report.phase),
+        containers=tuple(
+            dataclasses.replace(
+                spec.pick(ContainerReport, c),
+                status=ContainerStatus(c["status"]),
+            )
+            for c in data.get("containers") or ()
+        ),
+    )

@@ -1,0 +1,30 @@
+"""Default policies, one module per noun."""
+
+import itertools
+from collections.abc import Iterable
+
+from oslo_policy import policy
+
+from caas.policies import (
+    base,
+    containers,
+    events,
+    flavors,
+    hosts,
+    quotas,
+    services,
+    sets,
+)
+
+
+def list_rules() -> Iterable[policy.RuleDefault]:
+    return itertools.chain(
+        base.PERSONAS,
+        containers.RULES,
+        events.RULES,
+        flavors.RULES,
+        hosts.RULES,
+        quotas.RULES,
+        services.RULES,
+        sets.RULES,
+    )

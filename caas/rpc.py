@@ -1,0 +1,216 @@
+"""Messages between processes, over oslo.messaging.
+
+Two topics: any conductor takes ``look_again`` and ``sync``; each agent takes
+``assign`` under the name of its host.  A message is a hint, never the truth:
+one that is lost is made good by the sweep of the conductor or by the next
+``sync``.  So nothing here is durable, and nobody waits for a cast.
+"""
+
+import collections
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import oslo_messaging
+from oslo_messaging import opts
+
+from caas import exception
+from caas.context import RequestContext
+
+LOG = logging.getLogger(__name__)
+
+CONDUCTOR_TOPIC = "caas-conductor"
+AGENT_TOPIC = "caas-agent"
+_VERSION = "1.0"
+
+#: Seconds an agent waits for the answer to a report; then it sends a new one.
+SYNC_TIMEOUT = 10
+
+#: Casts waiting for the broker; beyond this the oldest are forgotten.
+_WAITING = 10_000
+
+#: An exposed method of an endpoint: the only ones that can be called.
+expose = oslo_messaging.expose
+
+_RABBIT = "oslo_messaging_rabbit"
+_RABBIT_DEFAULTS = {
+    # Back within seconds when the broker is: the pauses must not grow.
+    "rabbit_retry_backoff": 1,
+    "rabbit_interval_max": 2,
+    "kombu_reconnect_delay": 0.2,
+    "kombu_reconnect_splay": 0.5,
+    # Notice a broker that hangs, or is gone without a farewell.
+    "heartbeat_timeout_threshold": 20,
+    # The caller has given up by then.
+    "kombu_missing_consumer_retry_timeout": SYNC_TIMEOUT,
+}
+
+
+def transport(conf: Any) -> Any:
+    """The transport named by ``transport_url``.
+
+    :param conf: the global configuration object; oslo.messaging reads some
+        of its options from nowhere else.
+    """
+    options = dict(opts.list_opts())
+    for group in (None, _RABBIT):
+        conf.register_opts(options[group], group=group)
+    conf.set_default("control_exchange", "caas")
+    conf.set_default("executor_thread_pool_size", 16)
+    for name, value in _RABBIT_DEFAULTS.items():
+        conf.set_default(name, value, group=_RABBIT)
+    return oslo_messaging.get_rpc_transport(conf)
+
+
+class _Serializer(oslo_messaging.NoOpSerializer):  # type: ignore[misc]
+    """Context on the wire: who and which request; never a token."""
+
+    def serialize_context(self, ctxt: RequestContext) -> dict[str, Any]:
+        return {
+            "request_id": ctxt.request_id,
+            "user_id": ctxt.user_id,
+            "project_id": ctxt.project_id,
+        }
+
+    def deserialize_context(self, ctxt: dict[str, Any]) -> RequestContext:
+        return RequestContext(
+            request_id=ctxt.get("request_id"),
+            user_id=ctxt.get("user_id"),
+            project_id=ctxt.get("project_id"),
+        )
+
+
+def conductor_server(transport: Any, host: str, endpoint: object) -> Any:
+    """A server, not yet started, for what conductors are told and asked.
+
+    :param host: name of this conductor.
+    :param endpoint: exposes ``look_again(ctx, set_ids)`` and
+        ``sync(ctx, report)``.
+    """
+    return _server(transport, CONDUCTOR_TOPIC, host, endpoint)
+
+
+def agent_server(transport: Any, host: str, endpoint: object) -> Any:
+    """A server, not yet started, for what the agent of ``host`` is told.
+
+    :param endpoint: exposes ``assign(ctx, message)``.
+    """
+    return _server(transport, AGENT_TOPIC, host, endpoint)
+
+
+def _server(transport: Any, topic: str, host: str, endpoint: object) -> Any:
+    return oslo_messaging.get_rpc_server(
+        transport,
+        oslo_messaging.Target(topic=topic, server=host, version=_VERSION),
+        [endpoint],
+        serializer=_Serializer(),
+        access_policy=oslo_messaging.ExplicitRPCAccessPolicy,
+    )
+
+
+def _client(transport: Any, topic: str) -> Any:
+    return oslo_messaging.get_rpc_client(
+        transport,
+        oslo_messaging.Target(topic=topic, version=_VERSION),
+        # once more, on a fresh connection
+        retry=1,
+        serializer=_Serializer(),
+    )
+
+
+class ConductorClient:
+    """What an agent asks of any conductor."""
+
+    def __init__(self, transport: Any) -> None:
+        self._client = _client(transport, CONDUCTOR_TOPIC).prepare(
+            timeout=SYNC_TIMEOUT
+        )
+
+    def sync(self, report: dict[str, Any]) -> dict[str, Any]:
+        """Report and get what to run; see :mod:`caas.model.wire`.
+
+        :raises Unavailable: no answer; whether it arrived is unknown.
+        """
+        try:
+            answer: dict[str, Any] = self._client.call(
+                RequestContext(overwrite=False), "sync", report=report
+            )
+        except Exception as error:
+            # Each layer of the driver has errors of its own.
+            raise exception.Unavailable(
+                f"No conductor has answered: {error}"
+            ) from error
+        return answer
+
+
+class Sender:
+    """Casts from a thread of its own, in order.
+
+    A broker that is away or hangs must hold up neither a request of a user
+    nor the scheduling.  What cannot be sent is logged and dropped.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._conductors = _client(transport, CONDUCTOR_TOPIC)
+        self._agents = _client(transport, AGENT_TOPIC)
+        self._waiting: collections.deque[tuple[Any, ...]] = collections.deque(
+            maxlen=_WAITING
+        )
+        self._change = threading.Condition()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def look_again(self, ctx: RequestContext, set_ids: Sequence[str]) -> None:
+        """Have any conductor look at these sets."""
+        self._put(
+            (self._conductors, ctx, "look_again", {"set_ids": list(set_ids)})
+        )
+
+    def assign(self, host: str, message: dict[str, Any]) -> None:
+        """Tell the agent of ``host`` what changed of its list."""
+        self._put(
+            (
+                self._agents.prepare(server=host),
+                RequestContext(overwrite=False),
+                "assign",
+                {"message": message},
+            )
+        )
+
+    def stop(self, timeout: float = 5) -> None:
+        """Wait until what is queued is sent, ``timeout`` seconds at most."""
+        with self._change:
+            self._stopping = True
+            self._change.notify()
+            thread = self._thread
+        if thread:
+            thread.join(timeout)
+
+    def _put(self, cast: tuple[Any, ...]) -> None:
+        with self._change:
+            self._waiting.append(cast)
+            # Started late, so that it belongs to the process that uses it.
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._run, name="rpc-sender", daemon=True
+                )
+                self._thread.start()
+            self._change.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._change:
+                while not self._waiting and not self._stopping:
+                    self._change.wait()
+                if not self._waiting:
+                    return
+                client, ctx, method, arguments = self._waiting.popleft()
+            try:
+                client.cast(ctx, method, **arguments)
+            except Exception as error:
+                LOG.warning(
+                    "%s could not be sent, a sweep will make up for it: %s",
+                    method,
+                    error,
+                )

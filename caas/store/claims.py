@@ -1,0 +1,237 @@
+"""Claims: what of a host is taken, by guarded UPDATE and nothing else.
+
+Whoever changes what a host is to run writes to its row first (:func:`take`,
+:func:`bump`), in the order of ids, and so takes turns with all others.
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_db import exception as db_exception
+
+from caas.model.spec import Resources
+from caas.store.tables import claims as t
+from caas.store.tables import hosts
+
+#: (set id, incarnation)
+Key = tuple[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratios:
+    """How much sets may take for each unit a host has."""
+
+    cpu: float = 1.0
+    memory: float = 1.0
+    disk: float = 1.0
+
+
+_VIEW = sa.select(
+    hosts.c.id,
+    hosts.c.name,
+    hosts.c.zone,
+    hosts.c.enabled,
+    hosts.c.last_seen,
+    hosts.c.millicpus,
+    hosts.c.memory_mb,
+    hosts.c.disk_gb,
+    hosts.c.used_millicpus,
+    hosts.c.used_memory_mb,
+    hosts.c.used_disk_gb,
+)
+
+
+def hosts_view(
+    conn: sa.Connection, host_ids: Collection[str] | None = None
+) -> Sequence[Any]:
+    """What the scheduler has to know of hosts; None for all."""
+    statement = _VIEW
+    if host_ids is not None:
+        statement = statement.where(hosts.c.id.in_(host_ids))
+    return conn.execute(statement).all()
+
+
+def take(
+    conn: sa.Connection,
+    host_id: str,
+    asked: Sequence[Resources],
+    ratios: Ratios,
+    alive_since: datetime.datetime,
+) -> bool:
+    """Take from a host, as a new version of its list.
+
+    :param asked: of each set.
+    :returns: False, and nothing is changed, if it has not that much, is
+        disabled, or has not reported since ``alive_since``.
+    """
+    done = conn.execute(
+        _TAKE,
+        {
+            "b_host": host_id,
+            "b_alive": alive_since,
+            "b_sets": len(asked),
+            "b_millicpus": sum(r.millicpus for r in asked),
+            "b_memory": sum(r.memory_mb for r in asked),
+            "b_disk": sum(r.disk_gb for r in asked),
+            "b_cpu_ratio": ratios.cpu,
+            "b_memory_ratio": ratios.memory,
+            "b_disk_ratio": ratios.disk,
+        },
+    )
+    return done.rowcount == 1
+
+
+def _fits(
+    used: sa.Column[int], capacity: sa.Column[int], asked: str, ratio: str
+) -> sa.ColumnElement[bool]:
+    return used + sa.bindparam(asked, type_=sa.BigInteger) <= (
+        capacity * sa.bindparam(ratio, type_=sa.Float)
+    )
+
+
+_TAKE = (
+    hosts.update()
+    .where(
+        hosts.c.id == sa.bindparam("b_host"),
+        hosts.c.enabled.is_(True),
+        hosts.c.last_seen >= sa.bindparam("b_alive"),
+        _fits(
+            hosts.c.used_millicpus,
+            hosts.c.millicpus,
+            "b_millicpus",
+            "b_cpu_ratio",
+        ),
+        _fits(
+            hosts.c.used_memory_mb,
+            hosts.c.memory_mb,
+            "b_memory",
+            "b_memory_ratio",
+        ),
+        _fits(hosts.c.used_disk_gb, hosts.c.disk_gb, "b_disk", "b_disk_ratio"),
+    )
+    .values(
+        used_millicpus=hosts.c.used_millicpus + sa.bindparam("b_millicpus"),
+        used_memory_mb=hosts.c.used_memory_mb + sa.bindparam("b_memory"),
+        used_disk_gb=hosts.c.used_disk_gb + sa.bindparam("b_disk"),
+        used_sets=hosts.c.used_sets + sa.bindparam("b_sets"),
+        version=hosts.c.version + 1,
+    )
+)
+
+
+def bump(conn: sa.Connection, host_id: str) -> None:
+    """Begin a new version of the list of a host."""
+    conn.execute(_BUMP, {"b_host": host_id})
+
+
+_BUMP = (
+    hosts.update()
+    .where(hosts.c.id == sa.bindparam("b_host"))
+    .values(version=hosts.c.version + 1)
+)
+
+
+def give_back(
+    conn: sa.Connection, host_id: str, amounts: Iterable[Resources]
+) -> None:
+    """Undo what :func:`take` took for some sets; the version stays."""
+    each = list(amounts)
+    conn.execute(
+        hosts.update()
+        .where(hosts.c.id == host_id)
+        .values(
+            used_millicpus=hosts.c.used_millicpus
+            - sum(r.millicpus for r in each),
+            used_memory_mb=hosts.c.used_memory_mb
+            - sum(r.memory_mb for r in each),
+            used_disk_gb=hosts.c.used_disk_gb - sum(r.disk_gb for r in each),
+            used_sets=hosts.c.used_sets - len(each),
+        )
+    )
+
+
+def insert(conn: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    conn.execute(t.insert(), list(rows))
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """A host as of the version of its list that was just begun."""
+
+    name: str
+    version: int
+    last_seen: datetime.datetime | None
+
+    def alive(self, since: datetime.datetime) -> bool:
+        """Whether it has reported since."""
+        return self.last_seen is not None and self.last_seen >= since
+
+
+def told(conn: sa.Connection, host_ids: Collection[str]) -> dict[str, Told]:
+    """Hosts by id, after :func:`take` or :func:`bump`."""
+    rows = conn.execute(
+        sa.select(
+            hosts.c.id, hosts.c.name, hosts.c.version, hosts.c.last_seen
+        ).where(hosts.c.id.in_(host_ids))
+    )
+    return {row.id: Told(row.name, row.version, row.last_seen) for row in rows}
+
+
+def of_sets(
+    conn: sa.Connection, set_ids: Collection[str]
+) -> dict[str, list[tuple[int, str]]]:
+    """Incarnation and host id of the claims of sets, by set id."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    rows = conn.execute(
+        sa.select(t.c.set_id, t.c.incarnation, t.c.host_id)
+        .where(t.c.set_id.in_(set_ids))
+        .order_by(t.c.incarnation)
+    )
+    for row in rows:
+        found.setdefault(row.set_id, []).append((row.incarnation, row.host_id))
+    return found
+
+
+def on_host(
+    conn: sa.Connection, host_id: str, set_ids: Collection[str]
+) -> dict[Key, Resources]:
+    """What these sets have claimed on one host."""
+    rows = conn.execute(
+        sa.select(t).where(t.c.host_id == host_id, t.c.set_id.in_(set_ids))
+    )
+    return {
+        (row.set_id, row.incarnation): Resources(
+            row.millicpus, row.memory_mb, row.disk_gb
+        )
+        for row in rows
+    }
+
+
+def release(
+    conn: sa.Connection, host_id: str, released: dict[Key, Resources]
+) -> None:
+    """Give up claims nothing of which is left on the host.
+
+    :param released: of :func:`on_host`, read in this transaction after
+        writing to the row of the host.
+    :raises RetryRequest: they are not what was read.
+    """
+    done = conn.execute(
+        t.delete().where(
+            t.c.host_id == host_id,
+            sa.or_(
+                *(
+                    sa.and_(t.c.set_id == s, t.c.incarnation == i)
+                    for s, i in released
+                )
+            ),
+        )
+    )
+    if done.rowcount != len(released):
+        raise db_exception.RetryRequest(
+            RuntimeError("claims were released by somebody else meanwhile")
+        )
+    give_back(conn, host_id, released.values())

@@ -1,0 +1,241 @@
+"""The tables of the first release."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from caas.store.migrations import types
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    if op.get_bind().dialect.name in ("mysql", "mariadb"):
+        # Every character, and names compared as the other databases do.
+        op.execute("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+    op.create_table(
+        "address_pools",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("cidr", sa.String(length=64), nullable=False),
+        sa.Column("cursor", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "addresses",
+        sa.Column("pool", sa.String(length=64), nullable=False),
+        sa.Column("address", sa.String(length=45), nullable=False),
+        sa.Column("set_id", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("pool", "address"),
+        sa.UniqueConstraint("set_id", name=op.f("uq_addresses_set_id")),
+    )
+    op.create_table(
+        "claims",
+        sa.Column("set_id", sa.String(length=36), nullable=False),
+        sa.Column("incarnation", sa.Integer(), nullable=False),
+        sa.Column("host_id", sa.String(length=36), nullable=False),
+        sa.Column("millicpus", sa.Integer(), nullable=False),
+        sa.Column("memory_mb", sa.Integer(), nullable=False),
+        sa.Column("disk_gb", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.time(), nullable=False),
+        sa.PrimaryKeyConstraint("set_id", "incarnation"),
+    )
+    op.create_index(
+        op.f("ix_claims_host_id"), "claims", ["host_id"], unique=False
+    )
+    op.create_table(
+        "containers",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("set_id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=63), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("idx", sa.Integer(), nullable=False),
+        sa.Column("spec", types.json(), nullable=False),
+        sa.Column("image_id", sa.String(length=36), nullable=True),
+        sa.Column("created_at", types.time(), nullable=False),
+        sa.Column("deleted_at", types.time(), nullable=True),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("exit_code", sa.Integer(), nullable=True),
+        sa.Column("oom_killed", sa.Boolean(), nullable=False),
+        sa.Column("restarts", sa.Integer(), nullable=False),
+        sa.Column("started_at", types.time(), nullable=True),
+        sa.Column("finished_at", types.time(), nullable=True),
+        sa.Column("runtime_id", sa.String(length=128), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint(
+            "set_id", "name", name=op.f("uq_containers_set_id_name")
+        ),
+    )
+    op.create_index(
+        op.f("ix_containers_image_id"),
+        "containers",
+        ["image_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_containers_project_id_created_at_id"),
+        "containers",
+        ["project_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "events",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("at", types.time(), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=True),
+        sa.Column("user_id", sa.String(length=64), nullable=True),
+        sa.Column("object_type", sa.String(length=16), nullable=False),
+        sa.Column("object_id", sa.String(length=64), nullable=False),
+        sa.Column("action", sa.String(length=64), nullable=False),
+        sa.Column("result", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("details", types.json(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_events_at"), "events", ["at"], unique=False)
+    op.create_index(
+        op.f("ix_events_object_type_object_id_at"),
+        "events",
+        ["object_type", "object_id", "at"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_events_project_id_at"),
+        "events",
+        ["project_id", "at"],
+        unique=False,
+    )
+    op.create_table(
+        "flavors",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("millicpus", sa.Integer(), nullable=False),
+        sa.Column("memory_mb", sa.Integer(), nullable=False),
+        sa.Column("disk_gb", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.time(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name", name=op.f("uq_flavors_name")),
+    )
+    op.create_table(
+        "hosts",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("disabled_reason", sa.String(length=255), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("used_millicpus", sa.BigInteger(), nullable=False),
+        sa.Column("used_memory_mb", sa.BigInteger(), nullable=False),
+        sa.Column("used_disk_gb", sa.BigInteger(), nullable=False),
+        sa.Column("used_sets", sa.Integer(), nullable=False),
+        sa.Column("zone", sa.String(length=255), nullable=False),
+        sa.Column("millicpus", sa.BigInteger(), nullable=False),
+        sa.Column("memory_mb", sa.BigInteger(), nullable=False),
+        sa.Column("disk_gb", sa.BigInteger(), nullable=False),
+        sa.Column("facts", types.json(), nullable=False),
+        sa.Column("boot", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("seen_version", sa.Integer(), nullable=False),
+        sa.Column("last_seen", types.time(), nullable=True),
+        sa.Column("created_at", types.time(), nullable=False),
+        sa.Column("updated_at", types.time(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name", name=op.f("uq_hosts_name")),
+    )
+    op.create_table(
+        "quota_usages",
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("resource", sa.String(length=64), nullable=False),
+        sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "resource"),
+    )
+    op.create_table(
+        "quotas",
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("resource", sa.String(length=64), nullable=False),
+        sa.Column("limit", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "resource"),
+    )
+    op.create_table(
+        "services",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("binary", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("started_at", types.time(), nullable=False),
+        sa.Column("last_seen", types.time(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint(
+            "binary", "host", name=op.f("uq_services_binary_host")
+        ),
+    )
+    op.create_table(
+        "sets",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.String(length=255), nullable=False),
+        sa.Column("hostname", sa.String(length=63), nullable=False),
+        sa.Column("metadata", types.json(), nullable=False),
+        sa.Column("flavor_id", sa.String(length=36), nullable=False),
+        sa.Column("flavor_name", sa.String(length=255), nullable=False),
+        sa.Column("millicpus", sa.Integer(), nullable=False),
+        sa.Column("memory_mb", sa.Integer(), nullable=False),
+        sa.Column("disk_gb", sa.Integer(), nullable=False),
+        sa.Column("zone", sa.String(length=255), nullable=True),
+        sa.Column("reservation_id", sa.String(length=36), nullable=False),
+        sa.Column("min_count", sa.Integer(), nullable=False),
+        sa.Column("desired", sa.String(length=16), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("restart_epoch", sa.Integer(), nullable=False),
+        sa.Column("grace_period", sa.Integer(), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", types.time(), nullable=False),
+        sa.Column("updated_at", types.time(), nullable=False),
+        sa.Column("deleted_at", types.time(), nullable=True),
+        sa.Column("placement", sa.String(length=16), nullable=False),
+        sa.Column("placement_reason", sa.Text(), nullable=False),
+        sa.Column("host_id", sa.String(length=36), nullable=True),
+        sa.Column("incarnation", sa.Integer(), nullable=False),
+        sa.Column("issued", sa.Integer(), nullable=False),
+        sa.Column("address", sa.String(length=45), nullable=True),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", types.time(), nullable=True),
+        sa.Column("deadline", types.time(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("phase", sa.String(length=16), nullable=False),
+        sa.Column("phase_reason", sa.Text(), nullable=False),
+        sa.Column("seen_incarnation", sa.Integer(), nullable=False),
+        sa.Column("seen_revision", sa.Integer(), nullable=False),
+        sa.Column("launched_at", types.time(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        op.f("ix_sets_deadline"), "sets", ["deadline"], unique=False
+    )
+    op.create_index(
+        op.f("ix_sets_deleted_at"), "sets", ["deleted_at"], unique=False
+    )
+    op.create_index(op.f("ix_sets_host_id"), "sets", ["host_id"], unique=False)
+    op.create_index(
+        op.f("ix_sets_placement_deleted_at"),
+        "sets",
+        ["placement", "deleted_at"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_sets_project_id_created_at_id"),
+        "sets",
+        ["project_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_sets_reservation_id"),
+        "sets",
+        ["reservation_id"],
+        unique=False,
+    )
