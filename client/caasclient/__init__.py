@@ -1,0 +1,1 @@
+"""Client of caas: the SDK in ``sdk``, ``openstack caas ...`` in ``osc``."""

@@ -1,0 +1,1 @@
+"""The commands ``openstack caas ...``: one module per noun."""

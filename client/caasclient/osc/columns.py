@@ -1,0 +1,156 @@
+"""How values look in a table; in JSON and YAML they stay what they are."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from cliff import columns
+
+
+class Plain(columns.FormattableColumn[Any]):
+    def human_readable(self) -> str:
+        return "" if self._value is None else self.text(self._value)
+
+    def text(self, value: Any) -> str:
+        """How a value that is not None looks."""
+        return str(value)
+
+    def __lt__(self, other: object) -> bool:
+        # values of any kind have to be put in order
+        return str(self) < str(other)
+
+
+class Time(Plain):
+    """Whole seconds."""
+
+    def text(self, value: str) -> str:
+        return re.sub(r"\.[0-9]+", "", value)
+
+
+class Mapping(Plain):
+    def text(self, value: dict[str, Any]) -> str:
+        return "\n".join(f"{k}={v}" for k, v in sorted(value.items()))
+
+
+class Words(Plain):
+    def text(self, value: list[str]) -> str:
+        return shlex.join(value)
+
+
+class Size(Plain):
+    """A flavor, with what it is made of."""
+
+    def text(self, value: dict[str, Any]) -> str:
+        return (
+            f"{value['name']} ({value['vcpus']} vCPUs, "
+            f"{value['memory_mb']} MiB, {value['disk_gb']} GiB)"
+        )
+
+
+class Name(Plain):
+    def text(self, value: dict[str, Any]) -> str:
+        return str(value.get("name") or value.get("ref"))
+
+
+class Addresses(Plain):
+    def text(self, value: list[dict[str, Any]]) -> str:
+        return ", ".join(each["address"] for each in value)
+
+
+class ContainerNames(Plain):
+    """The business containers of a set."""
+
+    def text(self, value: list[dict[str, Any]]) -> str:
+        return ", ".join(
+            each["name"] for each in value if each["role"] == "business"
+        )
+
+
+class Containers(Plain):
+    """A line for each container of a set."""
+
+    def text(self, value: list[dict[str, Any]]) -> str:
+        return "\n".join(self.line(each) for each in value)
+
+    def line(self, each: dict[str, Any]) -> str:
+        words = [f"{each['name']}: {each['status']}"]
+        if each.get("exit_code") is not None:
+            words.append(f"exit code {each['exit_code']}")
+        if each.get("image"):
+            words.append(f"image {Name(each['image'])}")
+            words.append(f"index {each['index']}")
+        return ", ".join(words) + (
+            f" ({each['reason']})" if each.get("reason") else ""
+        )
+
+
+class Image(Plain):
+    def text(self, value: dict[str, Any]) -> str:
+        return f"{Name(value)}\nid {value['id']}\n{value['digest']}"
+
+
+class Ports(Plain):
+    def text(self, value: list[dict[str, Any]]) -> str:
+        return ", ".join(
+            f"{each['port']}/{each['protocol']}"
+            + (f" ({each['name']})" if each.get("name") else "")
+            for each in value
+        )
+
+
+class Mounts(Plain):
+    def text(self, value: list[dict[str, Any]]) -> str:
+        return "\n".join(
+            each["path"]
+            + (f" from {each['sub_path']}" if each.get("sub_path") else "")
+            + (" read-only" if each.get("read_only") else "")
+            for each in value
+        )
+
+
+class RestartPolicy(Plain):
+    def text(self, value: dict[str, Any]) -> str:
+        tries = value.get("max_retries")
+        return f"{value['name']}" + (
+            f", at most {tries} times" if tries else ""
+        )
+
+
+class Usage(Plain):
+    """``used`` of ``capacity``."""
+
+    def text(self, value: dict[str, Any]) -> str:
+        return f"{value['used']} / {value['capacity']}"
+
+
+#: Header, attribute (or a function of the object), and how it looks.
+Column = tuple[str, str | Callable[[Any], Any], type[Plain]]
+
+
+def table(
+    layout: Sequence[Column], objects: Iterable[Any]
+) -> tuple[list[str], Iterator[list[Plain]]]:
+    """What a Lister returns; objects are taken as they come."""
+    return [header for header, _, _ in layout], (
+        row(layout, each) for each in objects
+    )
+
+
+def row(layout: Sequence[Column], each: Any) -> list[Plain]:
+    return [
+        kind(getattr(each, get) if isinstance(get, str) else get(each))
+        for _, get, kind in layout
+    ]
+
+
+def record(
+    layout: Sequence[Column], each: Any
+) -> tuple[list[str], list[Plain]]:
+    """What a ShowOne returns."""
+    return [header for header, _, _ in layout], row(layout, each)
+
+
+def fields(*names: str, **kinds: type[Plain]) -> list[Column]:
+    """Columns headed by the attribute's own name, as ShowOne has them."""
+    return [(name, name, kinds.get(name, Plain)) for name in names]

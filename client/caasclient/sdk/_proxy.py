@@ -1,0 +1,383 @@
+"""``conn.caas``: what can be done with caas from Python.
+
+Where a method takes a resource, it takes the object or its id; the ``find_``
+methods turn names into objects.  List methods yield objects as the pages come
+in and take the filters, ``sort_key``, ``sort_dir``, ``limit`` (of one page)
+and ``max_items`` (of all) as keywords.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar, TypeVar
+from urllib import parse
+
+from openstack import exceptions, proxy, resource
+
+from caasclient.sdk import base, waiting
+from caasclient.sdk.containers import Container
+from caasclient.sdk.events import Event
+from caasclient.sdk.flavors import Flavor
+from caasclient.sdk.hosts import Host
+from caasclient.sdk.quotas import Quota
+from caasclient.sdk.services import Service
+from caasclient.sdk.sets import Set
+
+T = TypeVar("T", bound=base.Resource)
+
+
+class Proxy(proxy.Proxy):
+    api_version: ClassVar[str] = "1"
+    # The URL in the catalog is that of version 1.  Asking there for versions
+    # costs a request each time, and calls a service that is away a service
+    # "without supported versions".
+    skip_discovery = True
+
+    _resource_registry = {
+        "container": Container,
+        "event": Event,
+        "flavor": Flavor,
+        "host": Host,
+        "quota": Quota,
+        "service": Service,
+        "set": Set,
+    }
+
+    # sets
+
+    def create_sets(self, **attrs: Any) -> list[Set]:
+        """Create ``max_count`` sets, or fewer but at least ``min_count``.
+
+        :param attrs: the body of ``POST /v1/sets``: ``name``, ``flavor``,
+            ``containers``, ``min_count``, ``max_count`` ...
+        :returns: the new sets, still in BUILD; with more than one their names
+            end in ``-1`` and so on.
+        """
+        response = self.post(
+            Set.base_path,
+            json={Set.resource_key: attrs},
+            microversion=Set._get_microversion(self),
+        )
+        exceptions.raise_from_response(response)
+        conn = self._get_connection()
+        return [
+            Set.existing(connection=conn, **each)
+            for each in response.json()[Set.resources_key]
+        ]
+
+    def create_set(self, **attrs: Any) -> Set:
+        """Create one set.
+
+        :param attrs: as for :meth:`create_sets`, which returns all where more
+            than one is asked for; here it is the first.
+        """
+        return self.create_sets(**attrs)[0]
+
+    def sets(self, *, details: bool = True, **query: Any) -> Iterator[Set]:
+        """List sets.
+
+        :param details: False for only ``id``, ``name`` and ``status``.
+        :param query: filters such as ``status="ERROR"`` or
+            ``metadata=["team=shop"]``; for administrators
+            ``all_projects=True`` and ``project_id``.
+        """
+        path = "/sets/detail" if details else "/sets"
+        return self._list(Set, base_path=path, **query)
+
+    def get_set(self, value: str | Set) -> Set:
+        return self._get(Set, value, skip_cache=True)
+
+    def find_set(
+        self, name_or_id: str, ignore_missing: bool = True, **query: Any
+    ) -> Set | None:
+        """The one set with this name or id.
+
+        :raises: :class:`openstack.exceptions.DuplicateResource` with the ids
+            if the name is not unique.
+        """
+        return self._one(
+            Set, name_or_id, ignore_missing, "/sets/detail", **query
+        )
+
+    def update_set(self, value: str | Set, **attrs: Any) -> Set:
+        """Change ``name``, ``description`` or ``metadata`` (as a whole)."""
+        return self._update(Set, value, **attrs)
+
+    def delete_set(
+        self,
+        value: str | Set,
+        ignore_missing: bool = True,
+        *,
+        force: bool = False,
+    ) -> Set | None:
+        """Ask for the deletion; :meth:`wait_for_delete_set` waits for it.
+
+        :returns: the set as it is being deleted, None if it is missing.
+        :param force: forget it at once, even if its host does not answer;
+            name and quota are free, the host removes what it has of it when
+            it is back.
+        """
+        each = self._get_resource(Set, value)
+        try:
+            if force:
+                return each.act(self, "force-delete", {})
+            return each.delete(self)
+        except exceptions.NotFoundException:
+            if not ignore_missing:
+                raise
+            return None
+
+    def start_set(self, value: str | Set) -> Set:
+        return self._get_resource(Set, value).act(self, "start", {})
+
+    def stop_set(
+        self, value: str | Set, grace_period: int | None = None
+    ) -> Set:
+        """:param grace_period: seconds from the stop signal to the kill."""
+        return self._get_resource(Set, value).act(
+            self, "stop", _given(grace_period=grace_period)
+        )
+
+    def restart_set(
+        self, value: str | Set, grace_period: int | None = None
+    ) -> Set:
+        """:param grace_period: seconds from the stop signal to the kill."""
+        return self._get_resource(Set, value).act(
+            self, "restart", _given(grace_period=grace_period)
+        )
+
+    def wait_for_set(
+        self,
+        value: str | Set,
+        status: str = "ACTIVE",
+        failures: list[str] | None = None,
+        wait: float | None = 300,
+        callback: Callable[[Set], None] | None = None,
+    ) -> Set:
+        """Wait until a set has ``status``.
+
+        A set that was ACTIVE and has finished by itself counts as ACTIVE.
+
+        :param failures: statuses not to wait in; ``["ERROR"]`` if not given.
+        :param wait: seconds, None for ever.
+        :param callback: called with the set, first as it is and then whenever
+            its status or reason has changed.
+        :raises: :class:`openstack.exceptions.ResourceFailure` with the reason
+            the set gives if it comes to a status in ``failures``, or can no
+            longer come to ``status``.
+        :raises: :class:`openstack.exceptions.ResourceTimeout`
+        """
+        each = value if isinstance(value, Set) else self.get_set(value)
+        [each] = self.settle_sets([each], status, failures, wait, callback)
+        waiting.check(each, status, failures)
+        return each
+
+    def wait_for_delete_set(
+        self,
+        value: str | Set,
+        wait: float | None = 300,
+        callback: Callable[[Set], None] | None = None,
+    ) -> None:
+        """Wait until nothing is left of a set; as :meth:`wait_for_set`."""
+        each = self._get_resource(Set, value)
+        [each] = self.settle_sets([each], "DELETED", [], wait, callback)
+        waiting.check(each, "DELETED", [])
+
+    def settle_sets(
+        self,
+        sets: Iterable[Set],
+        status: str = "ACTIVE",
+        failures: list[str] | None = None,
+        wait: float | None = 300,
+        callback: Callable[[Set], None] | None = None,
+    ) -> list[Set]:
+        """Wait for many at once, whatever becomes of each.
+
+        The parameters are those of :meth:`wait_for_set`.
+
+        :returns: the sets as last seen, in order; no failure and no time-out
+            is raised.  A set that is gone has the status DELETED.
+        """
+        return waiting.settle(
+            self._look, list(sets), status, failures, wait, callback
+        )
+
+    def _look(self, sets: list[Set]) -> dict[str, Set]:
+        """The present state of ``sets`` by id, in few requests."""
+        reservations = {each.reservation_id for each in sets}
+        if (
+            len(sets) > 1
+            and len(reservations) == 1
+            and None not in reservations
+        ):
+            found = self.sets(reservation_id=reservations.pop())
+            return {each.id: each for each in found}
+        seen = {}
+        for each in sets:
+            try:
+                seen[each.id] = self.get_set(each.id)
+            except exceptions.NotFoundException:
+                continue
+        return seen
+
+    # containers
+
+    def containers(
+        self, value: str | Set | None = None, **query: Any
+    ) -> Iterator[Container]:
+        """List the containers of one set, or of all sets of the project.
+
+        :param query: filters such as ``status="exited"``.
+        """
+        if value is not None and query:
+            query["set_id"] = resource.Resource._get_id(value)
+            value = None
+        return self._list(
+            Container, base_path=_below(value, "/containers"), **query
+        )
+
+    def get_container(self, value: str | Set, name_or_id: str) -> Container:
+        """A container of a set by its name or id."""
+        return self._get(
+            Container,
+            parse.quote(name_or_id, safe=""),
+            base_path=_below(value, "/containers"),
+        )
+
+    # events
+
+    def events(
+        self, value: str | Set | None = None, **query: Any
+    ) -> Iterator[Event]:
+        """List events of one set, or of the project; the newest first."""
+        return self._list(Event, base_path=_below(value, "/events"), **query)
+
+    # hosts
+
+    def hosts(self, **query: Any) -> Iterator[Host]:
+        return self._list(Host, **query)
+
+    def get_host(self, value: str | Host) -> Host:
+        return self._get(Host, value)
+
+    def find_host(
+        self, name_or_id: str, ignore_missing: bool = True
+    ) -> Host | None:
+        return self._one(Host, name_or_id, ignore_missing)
+
+    def enable_host(self, value: str | Host) -> Host:
+        return self._get_resource(Host, value).act(self, "enable", {})
+
+    def disable_host(
+        self, value: str | Host, reason: str | None = None
+    ) -> Host:
+        """Place no new sets on it; what runs there goes on."""
+        return self._get_resource(Host, value).act(
+            self, "disable", _given(reason=reason)
+        )
+
+    def delete_host(
+        self, value: str | Host, ignore_missing: bool = True
+    ) -> None:
+        """Forget a host that is down and has no sets."""
+        self._delete(Host, value, ignore_missing=ignore_missing)
+
+    # flavors
+
+    def flavors(self, **query: Any) -> Iterator[Flavor]:
+        return self._list(Flavor, **query)
+
+    def get_flavor(self, value: str | Flavor) -> Flavor:
+        return self._get(Flavor, value)
+
+    def find_flavor(
+        self, name_or_id: str, ignore_missing: bool = True
+    ) -> Flavor | None:
+        return self._one(Flavor, name_or_id, ignore_missing)
+
+    def create_flavor(self, **attrs: Any) -> Flavor:
+        """Create a flavor of ``name``, ``vcpus``, ``memory_mb``, ``disk_gb``
+        and, if wanted, ``description``."""
+        return self._create(Flavor, **attrs)
+
+    def update_flavor(self, value: str | Flavor, **attrs: Any) -> Flavor:
+        """Change its ``description``."""
+        return self._update(Flavor, value, **attrs)
+
+    def delete_flavor(
+        self, value: str | Flavor, ignore_missing: bool = True
+    ) -> None:
+        self._delete(Flavor, value, ignore_missing=ignore_missing)
+
+    # quotas; project is an id, the connection's own if None
+
+    def get_quota(self, project: str | None = None) -> Quota:
+        return self._get(Quota, self._project(project))
+
+    def update_quota(self, project: str | None = None, **limits: int) -> Quota:
+        """Set limits.
+
+        :param limits: ``sets``, ``containers``, ``vcpus``, ``memory_mb``,
+            ``disk_gb``; -1 for none.
+        """
+        quota = self._get_resource(Quota, self._project(project))
+        return quota.replace(self, limits)
+
+    def delete_quota(self, project: str | None = None) -> None:
+        """Go back to the limits of the configuration."""
+        self._delete(Quota, self._project(project))
+
+    def _project(self, project: str | None) -> str | None:
+        return project or self.get_project_id()
+
+    # services
+
+    def services(self, **query: Any) -> Iterator[Service]:
+        return self._list(Service, **query)
+
+    def _one(
+        self,
+        kind: type[T],
+        name_or_id: str,
+        ignore_missing: bool,
+        list_path: str | None = None,
+        **query: Any,
+    ) -> T | None:
+        """By id if it looks like one, else by name.
+
+        Resource.find asks for ``<path>/<name>`` first, which for some names
+        ("detail") is something else.
+        """
+        if base.like_uuid(name_or_id):
+            try:
+                return self._get(kind, name_or_id, skip_cache=True)
+            except exceptions.NotFoundException:
+                pass
+        found = [
+            each
+            for each in self._list(
+                kind, base_path=list_path, name=name_or_id, **query
+            )
+            if each.name == name_or_id
+        ]
+        noun = kind.__name__.lower()
+        if len(found) > 1:
+            ids = ", ".join(each.id for each in found)
+            raise exceptions.DuplicateResource(
+                f"{len(found)} {noun}s are named {name_or_id!r}, give one of "
+                f"their ids: {ids}."
+            )
+        if found or ignore_missing:
+            return found[0] if found else None
+        raise exceptions.NotFoundException(
+            f"There is no {noun} with the name or id {name_or_id!r}."
+        )
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if v is not None}
+
+
+def _below(value: str | Set | None, path: str) -> str:
+    """``path``, or the same below a set."""
+    if value is None:
+        return path
+    return f"{Set.base_path}/{resource.Resource._get_id(value)}{path}"

@@ -1,0 +1,77 @@
+"""Sets: the unit of scheduling, start, stop and billing."""
+
+from typing import Any, Self
+
+from keystoneauth1 import adapter
+from openstack import resource
+
+from caasclient.sdk import base
+
+
+class Set(base.Resource):
+    resource_key = "set"
+    resources_key = "sets"
+    base_path = "/sets"
+
+    allow_fetch = True
+    allow_commit = True
+    allow_delete = True
+    allow_list = True
+    commit_method = "PATCH"
+
+    _query_mapping = resource.QueryParameters(
+        "all_projects",
+        "availability_zone",
+        "changes_since",
+        "flavor",
+        "host",
+        "image",
+        "metadata",
+        "name",
+        "project_id",
+        "reservation_id",
+        "sort_dir",
+        "sort_key",
+        "status",
+    )
+
+    description = resource.Body("description")
+    #: Host name inside the containers.
+    hostname = resource.Body("hostname")
+    project_id = resource.Body("project_id")
+    user_id = resource.Body("user_id")
+    #: One of BUILD, ACTIVE, STARTING, RESTARTING, STOPPING, SHUTOFF, ERROR,
+    #: DELETING.
+    status = resource.Body("status")
+    #: Why it is in this status; "" when all is well.
+    reason = resource.Body("reason")
+    #: What was asked for last: ``running``, ``stopped`` or ``deleted``.
+    desired = resource.Body("desired")
+    #: ``id``, ``name``, ``vcpus``, ``memory_mb`` and ``disk_gb`` of its
+    #: flavor when it was created.
+    flavor = resource.Body("flavor", type=dict)
+    metadata = resource.Body("metadata", type=dict)
+    #: The zone asked for, or the zone of its host.
+    availability_zone = resource.Body("availability_zone")
+    #: ``[{"address": "10.89.0.7"}]``
+    addresses = resource.Body("addresses", type=list)
+    #: Common to the sets created by one request.
+    reservation_id = resource.Body("reservation_id")
+    #: The infra container and the business containers, as dicts with the
+    #: keys of :class:`~caasclient.sdk.containers.Container`.
+    containers = resource.Body("containers", type=list)
+    created_at = resource.Body("created_at")
+    updated_at = resource.Body("updated_at")
+    #: When all its containers were running first.
+    launched_at = resource.Body("launched_at")
+    links = resource.Body("links", type=list)
+    #: Name of its host.  This and all below: None unless asked as admin.
+    host = resource.Body("host")
+    host_status = resource.Body("host_status")
+    incarnation = resource.Body("incarnation", type=int)
+    revision = resource.Body("revision", type=int)
+
+    def delete(self, session: adapter.Adapter, *_: Any, **__: Any) -> Self:
+        """As any resource, but the answer has a body: how it is now."""
+        self._translate_response(self._raw_delete(session))
+        return self
