@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# Glance, with files as its store.
+
+glance_config() {
+    local etc=$ETC_DIR/glance data=$DATA_DIR/glance
+    mkdir -p "$etc" "$data"/{images,staging,tasks}
+    cat >"$etc/glance-api.conf" <<EOF
+[DEFAULT]
+use_stderr = true
+enabled_backends = files:file
+enabled_import_methods = []
+
+[database]
+connection = sqlite:///$data/glance.sqlite
+
+[paste_deploy]
+flavor = keystone
+config_file = $VENV/etc/glance/glance-api-paste.ini
+
+[glance_store]
+default_backend = files
+
+[files]
+filesystem_store_datadir = $data/images
+
+[os_glance_staging_store]
+filesystem_store_datadir = $data/staging
+
+[os_glance_tasks_store]
+filesystem_store_datadir = $data/tasks
+
+[keystone_authtoken]
+$(keystone_login glance "$GLANCE_PASSWORD")
+www_authenticate_uri = $KEYSTONE_URL
+service_token_roles_required = true
+EOF
+    uwsgi_config glance glance.wsgi.api:application 1 8 \
+        "127.0.0.1:$QUICKSTART_GLANCE_PORT"
+}
+
+glance_up() {
+    if ! service_running glance; then
+        glance_config
+        if [[ ! -e $DATA_DIR/glance/made ]]; then
+            "$VENV/bin/glance-manage" --config-dir "$ETC_DIR/glance" db_sync
+            touch "$DATA_DIR/glance/made"
+        fi
+        uwsgi_start glance OS_GLANCE_CONFIG_DIR="$ETC_DIR/glance"
+    fi
+    service_ready glance 120 http_answers "$GLANCE_URL/"
+}
+
+image_make() {
+    local done=$DATA_DIR/glance/uploaded
+    [[ ! -e $done ]] || return 0
+    ADMIN_PASSWORD=$ADMIN_PASSWORD "$VENV/bin/python" \
+        "$HERE/lib/image.py" --keystone "$KEYSTONE_URL" --busybox /bin/busybox
+    touch "$done"
+}
+
+# keystone_login USER PASSWORD: options of keystoneauth for a service user.
+keystone_login() {
+    cat <<EOF
+auth_type = password
+auth_url = $KEYSTONE_URL
+username = $1
+password = $2
+user_domain_name = Default
+project_name = service
+project_domain_name = Default
+region_name = $REGION
+EOF
+}

@@ -1,0 +1,100 @@
+"""Register services, projects and users in Keystone; repeatable.
+
+Passwords come by the environment, URLs as arguments.
+"""
+
+import argparse
+import os
+from typing import Any
+
+import cloud
+
+REGION = "RegionOne"
+
+#: User -> (project, roles there).
+USERS = {
+    "glance": ("service", ("service",)),
+    # Streams any project's images to the hosts that run them.
+    "caas": ("service", ("service", "admin")),
+    "demo": ("demo", ("member",)),
+    "viewer": ("demo", ("reader",)),
+}
+
+PROJECTS = {
+    "service": "Users of the services",
+    "demo": "Sets of the quickstart",
+}
+
+
+class Keystone:
+    """The identity API, by what should be there."""
+
+    def __init__(self, url: str) -> None:
+        self.api = cloud.api(url, "identity")
+
+    def ensure(self, noun: str, query: dict[str, str], **body: Any) -> str:
+        """Make or update the one object the query finds; return its id."""
+        url = f"/{noun}s"
+        found = self.api.get(url, params=query).json()[f"{noun}s"]
+        if found:
+            there = found[0]
+            if any(there.get(key, body[key]) != body[key] for key in body):
+                self.api.patch(f"{url}/{there['id']}", json={noun: body})
+            there_id: str = there["id"]
+            return there_id
+        made = self.api.post(url, json={noun: {**query, **body}}).json()
+        made_id: str = made[noun]["id"]
+        return made_id
+
+    def grant(self, project: str, user: str, role: str) -> None:
+        self.api.put(f"/projects/{project}/users/{user}/roles/{role}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keystone", required=True)
+    parser.add_argument("--glance", required=True)
+    parser.add_argument("--caas", required=True)
+    args = parser.parse_args()
+
+    keystone = Keystone(args.keystone)
+    for service_type, name, url in (
+        ("image", "glance", args.glance),
+        ("caas", "caas", args.caas),
+    ):
+        service = keystone.ensure(
+            "service", {"type": service_type, "name": name}
+        )
+        for interface in ("public", "internal", "admin"):
+            keystone.ensure(
+                "endpoint",
+                {
+                    "service_id": service,
+                    "interface": interface,
+                    "region_id": REGION,
+                },
+                url=url,
+            )
+    in_default = {"domain_id": "default"}
+    projects = {
+        name: keystone.ensure(
+            "project", {"name": name, **in_default}, description=description
+        )
+        for name, description in PROJECTS.items()
+    }
+    roles = {}
+    for user, (project, names) in USERS.items():
+        user_id = keystone.ensure(
+            "user",
+            {"name": user, **in_default},
+            password=os.environ[f"{user.upper()}_PASSWORD"],
+            default_project_id=projects[project],
+        )
+        for name in names:
+            if name not in roles:
+                roles[name] = keystone.ensure("role", {"name": name})
+            keystone.grant(projects[project], user_id, roles[name])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+#!/bin/bash
+# DevStack plugin of caas. In the [[local|localrc]] section of local.conf:
+#
+#   enable_plugin caas <URL of this repository>
+#
+# On a further machine that is only to run containers, besides what any
+# multi-node DevStack needs there: ENABLED_SERVICES=caas-agent
+
+# shellcheck disable=SC2154  # variables are DevStack's, and of settings
+
+_XTRACE_CAAS=$(set +o | grep xtrace)
+set +o xtrace
+
+function is_caas_controller {
+    is_service_enabled caas-api || is_service_enabled caas-conductor
+}
+
+function preinstall_caas {
+    if is_service_enabled caas-agent; then
+        if ! is_ubuntu; then
+            die $LINENO "caas-agent is installed on Debian and Ubuntu only"
+        fi
+        install_package iptables iproute2 busybox-static
+        # One from elsewhere does as well.
+        if ! command -v dockerd >/dev/null; then
+            install_package docker.io
+        fi
+        start_service docker
+    fi
+}
+
+function install_caas {
+    # Not setup_develop, which wants a setup.cfg.
+    pip_install -e "${CAAS_DIR}[mysql,postgresql]"
+    pip_install -e "$CAAS_DIR/client"
+}
+
+function configure_caas {
+    if is_caas_controller; then
+        configure_caas_controller
+    fi
+    if is_service_enabled caas-agent; then
+        configure_caas_agent
+    fi
+}
+
+function configure_caas_controller {
+    local key_file=$CAAS_CONF_DIR/pull_key
+    sudo install -d -o "$STACK_USER" "$CAAS_CONF_DIR"
+    rm -f "$CAAS_CONF"
+    (umask 077 && touch "$CAAS_CONF")
+    iniset "$CAAS_CONF" DEFAULT debug "$ENABLE_DEBUG_LOG_LEVEL"
+    setup_logging "$CAAS_CONF"
+    iniset_rpc_backend caas "$CAAS_CONF"
+    iniset "$CAAS_CONF" database connection "$(database_connection_url caas)"
+    configure_keystone_authtoken_middleware "$CAAS_CONF" caas
+    configure_keystoneauth "$CAAS_CONF" caas glance
+    iniset "$CAAS_CONF" glance region_name "$REGION_NAME"
+    iniset "$CAAS_CONF" network cidr "$CAAS_NETWORK_CIDR"
+    if [[ ! -e $key_file ]]; then
+        (umask 077 && "$(get_python_exec_prefix)/caas-manage" pull_key >"$key_file")
+    fi
+    iniset "$CAAS_CONF" pull keys "$(cat "$key_file")"
+    iniset "$CAAS_CONF" pull endpoint "$CAAS_URL"
+    cp "$CAAS_DIR/etc/caas/api-paste.ini" "$CAAS_CONF_DIR/"
+    write_uwsgi_config "$CAAS_UWSGI_CONF" caas.wsgi.api:application \
+        "" ":$CAAS_SERVICE_PORT" caas-api
+    iniset "$CAAS_UWSGI_CONF" uwsgi need-app true
+    iniset "$CAAS_UWSGI_CONF" uwsgi http-chunked-input true
+}
+
+function configure_caas_agent {
+    sudo install -d -o "$STACK_USER" "$CAAS_AGENT_CONF_DIR"
+    sudo install -d "$CAAS_STATE_PATH"
+    rm -f "$CAAS_AGENT_CONF"
+    (umask 077 && touch "$CAAS_AGENT_CONF")
+    iniset "$CAAS_AGENT_CONF" DEFAULT debug "$ENABLE_DEBUG_LOG_LEVEL"
+    setup_logging "$CAAS_AGENT_CONF"
+    iniset_rpc_backend caas "$CAAS_AGENT_CONF"
+    iniset "$CAAS_AGENT_CONF" agent state_path "$CAAS_STATE_PATH"
+    iniset "$CAAS_AGENT_CONF" pull endpoint "$CAAS_URL"
+}
+
+function init_caas {
+    # admin, as it streams images of all projects to the hosts.
+    create_service_user caas admin
+    get_or_create_service caas caas "Containers as a Service"
+    get_or_create_endpoint caas "$REGION_NAME" \
+        "$CAAS_URL/v1" "$CAAS_URL/v1" "$CAAS_URL/v1"
+    recreate_database caas
+    "$(get_python_exec_prefix)/caas-manage" --config-dir "$CAAS_CONF_DIR" db sync
+}
+
+function start_caas {
+    local bin
+    bin=$(get_python_exec_prefix)
+    run_process caas-api \
+        "$(which uwsgi) --procname-prefix caas-api --ini $CAAS_UWSGI_CONF"
+    run_process caas-conductor \
+        "$bin/caas-conductor --config-dir $CAAS_CONF_DIR"
+    run_process caas-agent \
+        "$bin/caas-agent --config-dir $CAAS_AGENT_CONF_DIR" "" root
+    if is_service_enabled caas-api; then
+        wait_for_service "$SERVICE_TIMEOUT" "$CAAS_URL/healthcheck" ||
+            die $LINENO "caas-api did not start"
+    fi
+}
+
+function stop_caas {
+    local service
+    for service in caas-agent caas-conductor caas-api; do
+        stop_process "$service"
+    done
+}
+
+# Containers of sets, as unstack.sh leaves nothing of a cloud running, and
+# what the agent knows of them.
+function cleanup_caas {
+    local containers
+    containers=$(sudo docker ps --all --quiet \
+        --filter label=caas.deployment) || true
+    if [[ -n $containers ]]; then
+        # shellcheck disable=SC2086  # a list
+        sudo docker rm --force --volumes $containers
+    fi
+    sudo rm -rf "$CAAS_CONF_DIR" "$CAAS_AGENT_CONF_DIR" "$CAAS_STATE_PATH"
+}
+
+if [[ $1 == stack && $2 == pre-install ]]; then
+    echo_summary "Installing what caas needs"
+    preinstall_caas
+elif [[ $1 == stack && $2 == install ]]; then
+    echo_summary "Installing caas"
+    install_caas
+elif [[ $1 == stack && $2 == post-config ]]; then
+    echo_summary "Configuring caas"
+    configure_caas
+    if is_caas_controller; then
+        init_caas
+    fi
+elif [[ $1 == stack && $2 == extra ]]; then
+    echo_summary "Starting caas"
+    start_caas
+elif [[ $1 == unstack ]]; then
+    stop_caas
+elif [[ $1 == clean ]]; then
+    cleanup_caas
+fi
+
+$_XTRACE_CAAS
