@@ -1,0 +1,4 @@
+# Chooses threads, which must come before oslo.messaging is imported.
+import caas.cmd  # noqa: F401
+
+pytest_plugins = ["tests.fixtures"]

@@ -1,0 +1,20 @@
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.functional.service import Service
+
+
+@pytest.fixture
+def service(
+    tmp_path: pathlib.Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Service]:
+    """The API with an image app:1 and a flavor small."""
+    made = Service(tmp_path, database_url, monkeypatch)
+    made.glance.add("app:1", b"app")
+    made.flavor()
+    yield made
+    made.stop()

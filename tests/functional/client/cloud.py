@@ -1,0 +1,202 @@
+"""A cloud of two services on 127.0.0.1: Keystone's part, played by 50 lines,
+and the real API of caas over a database, with nobody behind it: what a
+conductor and agents would do, ``Cloud.settle`` writes into the database."""
+
+import json
+import threading
+import uuid
+from collections.abc import Iterable
+from typing import Any
+from wsgiref import simple_server
+
+import sqlalchemy as sa
+from keystoneauth1 import fixture as ksa_fixture
+from oslo_middleware import request_id
+
+from caas.api import app
+from caas.api.operation import Settings
+from caas.core.deps import Deps
+from caas.model import spec
+from caas.policy import Policy
+from caas.store import tables as t
+from caas.store.engine import Store, utcnow
+
+#: User -> roles. The project of all is "demo"; "other" has another one.
+USERS = {
+    "admin": ["admin", "manager", "member", "reader"],
+    "member": ["member", "reader"],
+    "other": ["member", "reader"],
+}
+PROJECTS = {"demo": "d" * 32, "elsewhere": "e" * 32}
+IMAGES = {
+    "busybox:latest": str(uuid.uuid4()),
+    "quickstart:1": str(uuid.uuid4()),
+}
+QUOTA = {
+    "sets": 10,
+    "containers": 20,
+    "millicpus": 10_000,
+    "memory_mb": 10_240,
+    "disk_gb": 100,
+}
+
+
+class Images:
+    def resolve(
+        self, ctx: Any, refs: Iterable[str]
+    ) -> dict[str, spec.ImageRef]:
+        return {
+            ref: spec.ImageRef(ref, IMAGES[ref], "sha512:" + "0" * 128, ref)
+            for ref in refs
+        }
+
+
+class Cloud:
+    def __init__(self, store: Store, policy: Policy) -> None:
+        self.store = store
+        self.server = simple_server.make_server(
+            "127.0.0.1",
+            0,
+            self,
+            server_class=_Server,
+            handler_class=_Quiet,
+        )
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        #: As in the catalog; None: it is not there.
+        self.caas_url: str | None = f"{self.url}/v1"
+        deps = Deps(store, lambda ctx, ids: self.settle(ids), Images(), QUOTA)
+        settings = Settings(response_validation="raise")
+        self.caas = request_id.RequestId(app.make_app(deps, policy, settings))
+        #: What settle makes of sets that are to run.
+        self.running: dict[str, Any] = {"placement": "placed"}
+        threading.Thread(
+            # how long a shutdown may take
+            target=self.server.serve_forever,
+            args=[0.02],
+            daemon=True,
+        ).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def env(self, user: str = "member") -> dict[str, str]:
+        """What an rc file sets."""
+        return {
+            "OS_AUTH_URL": f"{self.url}/identity/v3",
+            "OS_USERNAME": user,
+            "OS_PASSWORD": "secret",
+            "OS_PROJECT_NAME": "elsewhere" if user == "other" else "demo",
+            "OS_USER_DOMAIN_ID": "default",
+            "OS_PROJECT_DOMAIN_ID": "default",
+            "OS_REGION_NAME": "RegionOne",
+        }
+
+    def settle(self, ids: list[str]) -> None:
+        """Let the sets be as desired, but for what ``running`` says."""
+        now = utcnow()
+        with self.store.writer() as conn:
+            for row in conn.execute(
+                sa.select(t.sets).where(t.sets.c.id.in_(ids))
+            ).all():
+                values: dict[str, Any] = {
+                    "phase": row.desired,
+                    "placement": "placed",
+                    "seen_revision": row.revision,
+                    "seen_incarnation": row.incarnation,
+                    "address": "10.89.0.2",
+                    "launched_at": row.launched_at or now,
+                }
+                if row.desired == "running":
+                    values |= self.running
+                if row.desired == "deleted":
+                    values = {"deleted_at": now}
+                conn.execute(
+                    t.sets.update()
+                    .where(t.sets.c.id == row.id)
+                    .values(**values)
+                )
+
+    def add_host(self, name: str) -> None:
+        now = utcnow()
+        with self.store.writer() as conn:
+            conn.execute(
+                t.hosts.insert().values(
+                    id=str(uuid.uuid4()),
+                    name=name,
+                    zone="default",
+                    millicpus=2000,
+                    memory_mb=4096,
+                    disk_gb=20,
+                    used_millicpus=500,
+                    used_sets=1,
+                    facts={"engine": "docker", "labels": {"rack": "1"}},
+                    last_seen=now,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path.startswith("/identity/"):
+            return self.identity(environ, start_response)
+        user, _, project = environ.get("HTTP_X_AUTH_TOKEN", "").partition(":")
+        if user in USERS:
+            environ |= {
+                "HTTP_X_IDENTITY_STATUS": "Confirmed",
+                "HTTP_X_USER_ID": user,
+                "HTTP_X_PROJECT_ID": project,
+                "HTTP_X_ROLES": ",".join(USERS[user]),
+            }
+        answer: Iterable[bytes] = self.caas(environ, start_response)
+        return answer
+
+    def identity(self, environ: Any, start_response: Any) -> list[bytes]:
+        path = environ["PATH_INFO"].removeprefix("/identity/v3")
+        headers = []
+        code = "200 OK"
+        if path == "/auth/tokens":
+            size = int(environ["CONTENT_LENGTH"])
+            auth = json.loads(environ["wsgi.input"].read(size))["auth"]
+            user = auth["identity"]["password"]["user"]["name"]
+            project = PROJECTS[auth["scope"]["project"]["name"]]
+            headers.append(("X-Subject-Token", f"{user}:{project}"))
+            code = "201 Created"
+            body: Any = ksa_fixture.V3Token(project_id=project)
+            for kind, url in (
+                ("caas", self.caas_url),
+                ("identity", f"{self.url}/identity/v3"),
+            ):
+                if url:
+                    body.add_service(kind).add_standard_endpoints(
+                        public=url, region="RegionOne"
+                    )
+        elif path.startswith("/projects"):
+            body = {
+                "projects": [
+                    {"id": ident, "name": name}
+                    for name, ident in PROJECTS.items()
+                    if f"name={name}" in environ["QUERY_STRING"]
+                ]
+            }
+            if path != "/projects":
+                ident = path.rpartition("/")[2]
+                body = {"project": {"id": ident}}
+                if ident not in PROJECTS.values():
+                    code, body = "404 Not Found", {}
+        else:
+            version = ksa_fixture.V3Discovery(f"{self.url}/identity/v3")
+            body = {"version": version}
+        start_response(code, [("Content-Type", "application/json"), *headers])
+        return [json.dumps(body).encode()]
+
+
+class _Server(simple_server.WSGIServer):
+    # many small requests of one client, one after the other
+    request_queue_size = 16
+
+
+class _Quiet(simple_server.WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        pass

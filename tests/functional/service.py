@@ -1,0 +1,170 @@
+"""The service in one process: as deployed, but for Keystone and Glance."""
+
+import json
+import pathlib
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import keystonemiddleware.auth_token
+import pytest
+import sqlalchemy as sa
+import webob
+from cryptography.fernet import Fernet
+from oslo_config import cfg
+from oslo_messaging._drivers import impl_fake
+
+import caas
+from caas import rpc
+from caas.store import migration, tables
+from caas.store.engine import Store, utcnow
+from caas.wsgi import pipeline
+from tests.functional.auth import Auth
+from tests.functional.glance import Glance
+
+PASTE = pathlib.Path(caas.__file__).parent.parent / "etc/caas/api-paste.ini"
+
+CONFIG = """
+[DEFAULT]
+host = conductor-1
+transport_url = fake://
+control_exchange = {exchange}
+[api]
+paste_config = {paste}
+response_validation = raise
+[database]
+connection = {database}
+[glance]
+auth_type = none
+endpoint_override = {glance}
+[oslo_policy]
+policy_file = {folder}/policy.yaml
+[pull]
+keys = {key}
+"""
+
+#: A set that is valid, and small.
+SET: dict[str, Any] = {
+    "name": "web",
+    "flavor": "small",
+    "containers": [{"name": "app", "image": "app:1"}],
+}
+
+
+class Service:
+    """caas-api on a database of its own."""
+
+    def __init__(
+        self, folder: pathlib.Path, database: str, patch: pytest.MonkeyPatch
+    ) -> None:
+        """:param database: URL of an empty one."""
+        self.glance = Glance()
+        patch.setattr(
+            keystonemiddleware.auth_token, "filter_factory", Auth.factory
+        )
+        patch.setattr(Auth, "image_url", f"{self.glance.url}/v2")
+        self._senders: list[rpc.Sender] = []
+        patch.setattr(rpc, "Sender", self._sender(rpc.Sender))
+        text = CONFIG.format(
+            # what is sent over fake:// waits in this process for ever
+            exchange=uuid.uuid4(),
+            folder=folder,
+            database=database,
+            glance=self.glance.url,
+            key=Fernet.generate_key().decode(),
+            paste=PASTE,
+        )
+        self._file = folder / "caas.conf"
+        self._file.write_text(text)
+        self.conf = cfg.CONF
+        self.conf.clear()
+        self.app = pipeline.init_application(str(folder))
+        self.store = Store(self.conf)
+        migration.sync(self.store.engine)
+
+    def stop(self) -> None:
+        for sender in self._senders:
+            sender.stop()
+        self.glance.stop()
+        self.store.engine.dispose()
+        self.conf.clear()
+        impl_fake.FakeExchangeManager.cleanup()
+
+    def _sender(self, make: Callable[[Any], rpc.Sender]) -> Any:
+        def made(transport: Any) -> rpc.Sender:
+            self._senders.append(make(transport))
+            return self._senders[-1]
+
+        return made
+
+    def reconfigure(self, **groups: dict[str, str]) -> None:
+        """Start it anew with these options as well."""
+        with self._file.open("a") as file:
+            for group, options in groups.items():
+                file.write(f"[{group}]\n")
+                file.writelines(f"{k} = {v}\n" for k, v in options.items())
+        self.conf.clear()
+        self.app = pipeline.init_application(str(self._file.parent))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = "u1:p1:admin",
+        headers: dict[str, str] | None = None,
+    ) -> webob.Response:
+        """:param body: JSON, unless it is bytes."""
+        request = webob.Request.blank(
+            path, method=method, headers=headers or {}
+        )
+        if token is not None:
+            request.headers["X-Auth-Token"] = token
+        if body is not None:
+            if not isinstance(body, bytes):
+                body = json.dumps(body, ensure_ascii=False).encode()
+            request.body = body
+            request.headers.setdefault("Content-Type", "application/json")
+        return request.get_response(self.app)
+
+    def rows(self) -> dict[str, list[Any]]:
+        """All there is in the database, to see that nothing changed."""
+        with self.store.reader() as conn:
+            return {
+                table.name: conn.execute(
+                    sa.select(table).order_by(*table.primary_key)
+                ).all()
+                for table in tables.metadata.sorted_tables
+            }
+
+    def host(self, name: str = "h1") -> str:
+        """A host that was here, with nothing on it.  :returns: its id."""
+        host_id = str(uuid.uuid4())
+        now = utcnow()
+        with self.store.writer() as conn:
+            conn.execute(
+                tables.hosts.insert().values(
+                    id=host_id,
+                    name=name,
+                    facts={"engine": "docker"},
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+        return host_id
+
+    def flavor(self, name: str = "small", **size: Any) -> dict[str, Any]:
+        body = {"name": name, "vcpus": 1, "memory_mb": 64, "disk_gb": 1}
+        answer = self.request("POST", "/v1/flavors", {"flavor": body | size})
+        assert answer.status_int == 201, answer.text
+        return answer.json["flavor"]
+
+    def create(
+        self, token: str = "u1:p1:member", **changes: Any
+    ) -> list[dict[str, Any]]:
+        answer = self.request(
+            "POST", "/v1/sets", {"set": SET | changes}, token=token
+        )
+        assert answer.status_int == 202, answer.text
+        return answer.json["sets"]

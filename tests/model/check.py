@@ -1,0 +1,163 @@
+"""The rules that must hold, whatever happens."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from caas.model.states import Desired, Phase, Placement
+from caas.store import tables
+from tests.model.common import FULL, ROOM, Broken
+
+if TYPE_CHECKING:
+    from tests.model.world import World
+
+_CLAIMS = sa.text(
+    "SELECT hosts.name, set_id, incarnation, claims.memory_mb FROM claims "
+    "JOIN hosts ON hosts.id = host_id"
+)
+_HOSTS = sa.text("SELECT name, used_sets, used_memory_mb FROM hosts")
+_SEEN = sa.text(
+    "SELECT id, address, seen_incarnation, phase_reason FROM sets "
+    "WHERE phase_reason != ''"
+)
+
+
+def always(world: "World") -> None:
+    """At any moment."""
+    claimed: dict[str, list[Any]] = {}
+    claims = set()
+    for claim in world.rows(_CLAIMS):
+        claimed.setdefault(claim.name, []).append(claim)
+        claims.add((claim.name, claim.set_id, claim.incarnation))
+    for row in world.rows(_HOSTS):
+        mine = claimed.get(row.name, [])
+        memory = sum(claim.memory_mb for claim in mine)
+        if memory > FULL.memory_mb or len(mine) > ROOM:
+            raise Broken(f"{row.name} is over capacity: {len(mine)}")
+        if (row.used_sets, row.used_memory_mb) != (len(mine), memory):
+            raise Broken(f"{row.name}: used {row}, claimed {len(mine)}")
+    for host in world.hosts.values():
+        for set_id, incarnation in host.engine:
+            if (host.name, set_id, incarnation) not in claims:
+                raise Broken(
+                    f"{host.name} still has {set_id}.{incarnation}, but its "
+                    "claim was freed"
+                )
+    for row in world.rows(_SEEN):
+        key = (row.id, row.seen_incarnation)
+        moment = int(row.phase_reason)
+        if moment < world.moment_of.setdefault(key, moment):
+            raise Broken(f"the status of {key} went backwards")
+        world.moment_of[key] = moment
+        if row.address != world.address_of.setdefault(row.id, row.address):
+            raise Broken(f"the address of {row.id} changed")
+
+
+def removal(world: "World", host: str, key: tuple[str, int]) -> None:
+    """When a host removes an incarnation of a set."""
+    t = tables.sets
+    for row in world.rows(sa.select(t).where(t.c.id == key[0])):
+        if (
+            row.incarnation == key[1]
+            and row.host_id is not None
+            and row.desired != Desired.DELETED
+        ):
+            raise Broken(f"{host} killed {key}, which is wanted")
+
+
+def at_the_end(world: "World") -> None:
+    """When nothing is left to do."""
+    rows = world.rows(sa.select(tables.sets))
+    for row in rows:
+        _settled(row, f"set {row.id}, wanted {row.desired}")
+    kept = [row for row in rows if row.deleted_at is None]
+    placed = {(row.id, row.incarnation): row for row in kept if row.host_id}
+    for row in placed.values():
+        _seen(row, f"set {row.id}, wanted {row.desired}")
+    _same(
+        "claims",
+        (
+            (claim.set_id, claim.incarnation)
+            for claim in world.rows(sa.select(tables.claims))
+        ),
+        placed,
+    )
+    engines = [k for host in world.hosts.values() for k in host.engine]
+    if len(engines) != len(set(engines)):
+        raise Broken(f"doubled: {engines}")
+    entries = {k: e for h in world.hosts.values() for k, e in h.engine.items()}
+    _same(
+        "running sets",
+        ((key, e.epoch) for key, e in entries.items() if e.running),
+        (
+            (key, row.restart_epoch)
+            for key, row in placed.items()
+            if row.desired == Desired.RUNNING
+        ),
+    )
+    if strays := entries.keys() - placed.keys():
+        raise Broken(f"left on hosts: {strays}")
+    _same(
+        "addresses",
+        (
+            (row.set_id, row.address)
+            for row in world.rows(sa.select(tables.addresses))
+        ),
+        ((row.id, row.address) for row in kept if row.address),
+    )
+    _books(world, len(kept))
+
+
+def _settled(row: Any, what: str) -> None:
+    """What is known of a set agrees with itself."""
+    if row.issued != row.revision:
+        raise Broken(f"{what}: revision {row.revision} was not issued")
+    if row.deleted_at is not None:
+        return
+    if row.desired == Desired.DELETED:
+        raise Broken(f"{what}: still there")
+    refused = row.placement == Placement.FAILED and row.placement_reason
+    if row.host_id is None and row.desired == Desired.RUNNING and not refused:
+        raise Broken(f"{what}: neither placed nor refused")
+
+
+def _seen(row: Any, what: str) -> None:
+    """The host of a set has reported that it is as it should be."""
+    expected = (
+        Phase.RUNNING if row.desired == Desired.RUNNING else Phase.STOPPED
+    )
+    if (row.phase, row.seen_incarnation, row.seen_revision) != (
+        expected,
+        row.incarnation,
+        row.revision,
+    ):
+        raise Broken(
+            f"{what}: seen {row.phase} at {row.seen_incarnation}."
+            f"{row.seen_revision}, not {row.incarnation}.{row.revision}"
+        )
+    if row.deadline is not None:
+        raise Broken(f"{what}: settled, but with a deadline")
+
+
+def _same(what: str, found: Iterable[Any], expected: Iterable[Any]) -> None:
+    if odd := set(found) ^ set(expected):
+        raise Broken(f"{what}, found or expected only: {odd}")
+
+
+def _books(world: "World", kept: int) -> None:
+    """Everything was counted once."""
+    used = {
+        row.resource: row.used
+        for row in world.rows(sa.select(tables.quota_usages))
+    }
+    if used and (used["sets"], used["containers"]) != (kept, kept):
+        raise Broken(f"quota used {used} by {kept} sets")
+    e = tables.events
+    ends = world.rows(
+        sa.select(e.c.object_id, sa.func.count())
+        .where(e.c.action == "set.delete", e.c.result == "success")
+        .group_by(e.c.object_id)
+    )
+    if any(row[1] != 1 for row in ends):
+        raise Broken(f"ended more than once: {ends}")

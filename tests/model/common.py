@@ -1,0 +1,35 @@
+"""What all parts of the simulation share."""
+
+import dataclasses
+import datetime
+
+from caas.model import spec
+
+START = datetime.datetime(2026, 1, 1)
+
+#: Sets one host has room for.
+ROOM = 4
+SIZE = spec.Resources(1000, 512, 1)
+FULL = spec.Resources(1000 * ROOM, 512 * ROOM, 100)
+
+
+class Broken(AssertionError):
+    """A rule of the protocol was broken."""
+
+
+class Crash(BaseException):
+    """The process ends here and now.  Nothing of caas catches it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Faults:
+    """Probabilities, and how often something bad happens (per second)."""
+
+    loss: float = 0.25
+    repeat: float = 0.1
+    slow: float = 0.2
+    between: float = 0.3
+    crash_at_commit: float = 0.01
+    crash: float = 0.02
+    disk_lost: float = 0.3
+    cut: float = 0.02

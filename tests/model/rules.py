@@ -1,0 +1,147 @@
+"""The rules of the protocol, one by one left out.
+
+Each is put in the place of the real code while a world runs; the simulation
+is worth something only if the world then breaks.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import sqlalchemy as sa
+
+from caas.agent.ledger import Change, Ledger
+from caas.conductor import observe
+from caas.model import wire
+from caas.model.states import Desired, Phase
+from caas.store import placements, reports, tables
+from tests.model.common import Faults
+from tests.model.world import World
+
+
+class AnyVersion(Ledger):
+    """Applies whatever list or change comes."""
+
+    def assign(self, message: dict[str, Any]) -> Change:
+        self.version = int(message["base"])
+        return super().assign(message)
+
+    def answer(self, report: wire.Report, reply: dict[str, Any]) -> Change:
+        if reply["sets"] is not None:
+            self.version = -1
+        return super().answer(report, reply)
+
+
+class AlwaysListed(Ledger):
+    """Believes that the list of its last run is complete."""
+
+    @property
+    def listed(self) -> bool:
+        return True
+
+
+@contextlib.contextmanager
+def no_incarnations() -> Iterator[None]:
+    """Takes a report on any incarnation for one on the present one."""
+    about = observe.about
+    see = observe.observe
+
+    def any_about(before: Any, one: Any, host_id: str) -> Any:
+        found = about(before, one, host_id)
+        if found is observe.About.PAST and before and not before.ended:
+            return observe.About.PRESENT
+        return found
+
+    def any_observe(before: Any, one: Any, *args: Any) -> Any:
+        one = dataclasses.replace(one, incarnation=before.incarnation)
+        return see(before, one, *args)
+
+    with (
+        mock.patch.object(observe, "about", any_about),
+        mock.patch.object(observe, "observe", any_observe),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def early_release() -> Iterator[None]:
+    """Frees a claim when the host begins to remove, not when it has."""
+    about = observe.about
+
+    def early(before: Any, one: Any, host_id: str) -> Any:
+        if (
+            before
+            and before.desired == Desired.DELETED
+            and one.phase == Phase.STOPPING
+        ):
+            return observe.About.GONE
+        return about(before, one, host_id)
+
+    with mock.patch.object(observe, "about", early):
+        yield
+
+
+@contextlib.contextmanager
+def no_fence() -> Iterator[None]:
+    """Takes in late and repeated reports."""
+
+    def take(conn: sa.Connection, host_id: str, *args: Any) -> bool:
+        conn.execute(
+            tables.hosts.update()
+            .where(tables.hosts.c.id == host_id)
+            .values(boot=0, seq=0)
+        )
+        return fence(conn, host_id, *args)
+
+    fence = reports.fence
+    with mock.patch.object(reports, "fence", take):
+        yield
+
+
+@contextlib.contextmanager
+def list_before_version(world: World) -> Iterator[None]:
+    """Reads the version of a list after the list."""
+
+    def listing(conn: sa.Connection, host_id: str) -> Any:
+        entries = placements._entries(conn, host_id)
+        # two transactions, and time in between
+        conn.rollback()
+        world.between(most=30)
+        return placements.version_of(conn, host_id), entries
+
+    with mock.patch.object(placements, "listing", listing):
+        yield
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """:ivar world: what makes the rule matter more often."""
+
+    ledger: type[Ledger] = Ledger
+    patch: Callable[[World], contextlib.AbstractContextManager[None]] = (
+        lambda world: contextlib.nullcontext()
+    )
+    world: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+LEFT_OUT = {
+    "version check": LeftOut(ledger=AnyVersion),
+    "first list": LeftOut(
+        ledger=AlwaysListed,
+        world={"faults": Faults(crash=0.06, disk_lost=0.6)},
+    ),
+    "incarnation match": LeftOut(
+        patch=lambda world: no_incarnations(), world={"rate": 3}
+    ),
+    "release only when gone": LeftOut(patch=lambda world: early_release()),
+    "boot and seq": LeftOut(
+        patch=lambda world: no_fence(),
+        world={"faults": Faults(loss=0.1, repeat=0.5, slow=0.7)},
+    ),
+    # without deadlines, which heal much of it later
+    "version before list": LeftOut(
+        patch=list_before_version, world={"settle_timeout": 1e6}
+    ),
+}

@@ -1,0 +1,59 @@
+"""The ``openstack`` command, run inside the test's process: 20 times faster
+than a process of its own, and as good where no signal is sent to it."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+from openstackclient import shell
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def openstack(*argv: str, env: dict[str, str] | None = None) -> Done:
+    """Run ``openstack *argv``.
+
+    :param env: the whole environment; nothing of ours gets in.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        _logging_as_it_is(),
+        warnings.catch_warnings(),
+        mock.patch.dict(os.environ, env or {}, clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            code = shell.main(list(argv))
+        except SystemExit as e:
+            code = int(e.code or 0)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _logging_as_it_is() -> Iterator[None]:
+    """The client makes itself at home in the root logger."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)

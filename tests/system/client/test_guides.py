@@ -1,0 +1,122 @@
+"""What the guides of the client show works as it stands there."""
+
+import os
+import re
+import shlex
+import subprocess
+import textwrap
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.openstack_cli import openstack
+from tests.system.conftest import REPO, Stack
+
+USER = REPO / "doc" / "source" / "user"
+#: Commands for administrators.
+ADMIN = re.compile(
+    r"caas (host|service|flavor (create|update|delete)|quota (set|reset))"
+    r"|--all-projects|quota show demo"
+)
+
+
+def blocks(path: str, language: str) -> Iterator[str]:
+    """The code of a page, block by block."""
+    text = (USER / path).read_text()
+    for found in re.finditer(
+        rf"^\.\. code-block:: {language}\n\n((?: +.*\n|\n)+)", text, re.M
+    ):
+        yield textwrap.dedent(found[1])
+
+
+@pytest.fixture
+def environment(stack: Stack) -> Callable[[str], dict[str, str]]:
+    """Where a user of a cloud works."""
+
+    def environment(cloud: str) -> dict[str, str]:
+        return {
+            "PATH": f"{stack.python.parent}:{os.environ['PATH']}",
+            "OS_CLIENT_CONFIG_FILE": str(stack.path / "clouds.yaml"),
+            "OS_CLOUD": cloud,
+        }
+
+    return environment
+
+
+@pytest.fixture
+def host(stack: Stack) -> str:
+    found = stack.openstack("caas", "host", "list", cloud="caas-admin")
+    name: str = found[0]["Name"]
+    return name
+
+
+@pytest.fixture
+def _clean(stack: Stack) -> Iterator[None]:
+    """Nothing of the guides is there, neither before nor after."""
+    _delete(stack)
+    yield
+    _delete(stack)
+
+
+def _delete(stack: Stack) -> None:
+    names = {"page", "pages", "web", "shop", "other", "job-7"}
+    listed = stack.openstack("caas", "set", "list")
+    ids = [each["ID"] for each in listed if each["Name"] in names]
+    if ids:
+        done = stack.openstack_raw("caas", "set", "delete", "--wait", *ids)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("_clean")
+def test_command_line(
+    environment: Callable[[str], dict[str, str]],
+    host: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(USER / "examples")
+    text = "".join(blocks("cli.rst", "console")).replace("\\\n", " ")
+    lines = re.findall(r"^\$ (.*openstack caas .*)$", text, re.M)
+    assert len(lines) > 30
+    for line in lines:
+        if "host delete" in line:
+            continue  # it is up
+        env = environment("caas-admin" if ADMIN.search(line) else "caas-demo")
+        words = shlex.split(line.replace("node-1", host), comments=True)
+        if "|" in words:
+            done = subprocess.run(["bash", "-c", line], env=env, check=False)
+            assert done.returncode == 0, line
+        else:
+            ran = openstack(*words[1:], env=env)
+            assert ran.code == 0, f"{line}\n{ran.err}"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("_clean")
+def test_sdk(
+    environment: Callable[[str], dict[str, str]], stack: Stack, host: str
+) -> None:
+    users: list[str] = []
+    admins = [
+        "import caasclient.sdk",
+        "conn = caasclient.sdk.connect(cloud='caas-admin')",
+        "project_id = conn.current_project_id",
+    ]
+    for block in blocks("sdk.rst", "python"):
+        (admins if "update_quota" in block else users).append(block)
+    assert len(users) > 4
+
+    def python(code: list[str]) -> str:
+        return subprocess.run(
+            [stack.python, "-W", "ignore", "-c", "\n".join(code)],
+            env=environment("caas-demo"),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+
+    said = python(users)
+    assert "ACTIVE \n" in said
+    assert "main business running" in said
+    said = python([code.replace("node-1", host) for code in admins])
+    assert f"caas-agent {host} up" in said

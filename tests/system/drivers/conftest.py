@@ -1,0 +1,133 @@
+"""Real parts of a host for the contract tests, and their removal after.
+
+Every name made here holds an id of this run, so that runs side by side and
+the engine's other users are left alone.
+"""
+
+import io
+import os
+import pathlib
+import subprocess
+import tarfile
+import uuid
+from collections.abc import Callable, Iterator
+
+import docker
+import pytest
+from oslo_config import cfg
+
+from caas import conf as caas_conf
+
+BUSYBOX = os.environ.get("CAAS_TEST_BUSYBOX", "/bin/busybox")
+
+
+@pytest.fixture(scope="session")
+def run_id() -> str:
+    return uuid.uuid4().hex[:8]
+
+
+@pytest.fixture(scope="session")
+def docker_url() -> str:
+    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+
+
+@pytest.fixture(scope="session")
+def api(docker_url: str) -> docker.APIClient:
+    """The engine, spoken to past our drivers."""
+    return docker.APIClient(docker_url, version="auto")
+
+
+def busybox_tar(mark: str = "") -> bytes:
+    """A root file system of busybox and links to it.
+
+    :param mark: makes its layer another one than those an engine may have.
+    """
+    data = pathlib.Path(BUSYBOX).read_bytes()
+    applets = subprocess.run(
+        [BUSYBOX, "--list"], check=True, capture_output=True, text=True
+    ).stdout.split()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name in ("bin", "etc", "tmp", f"mark{mark}"):
+            folder = tarfile.TarInfo(name)
+            folder.type = tarfile.DIRTYPE
+            folder.mode = 0o755
+            tar.addfile(folder)
+        file = tarfile.TarInfo("bin/busybox")
+        file.mode = 0o755
+        file.size = len(data)
+        tar.addfile(file, io.BytesIO(data))
+        for applet in applets:
+            if applet != "busybox":
+                link = tarfile.TarInfo(f"bin/{applet}")
+                link.type = tarfile.SYMTYPE
+                link.linkname = "busybox"
+                tar.addfile(link)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def image(api: docker.APIClient, run_id: str) -> Iterator[str]:
+    """A busybox image in the engine, for as long as the tests run."""
+    name = f"caas.test/busybox:{run_id}"
+    api.import_image_from_data(
+        busybox_tar(), repository="caas.test/busybox", tag=run_id
+    )
+    yield name
+    api.remove_image(name, force=True)
+
+
+@pytest.fixture(scope="session")
+def make_conf(
+    tmp_path_factory: pytest.TempPathFactory, docker_url: str, run_id: str
+) -> Callable[..., cfg.ConfigOpts]:
+    """Configuration of an agent of this run."""
+
+    def make(**overrides: object) -> cfg.ConfigOpts:
+        """:param overrides: such as ``docker__init=False``."""
+        conf = cfg.ConfigOpts()
+        caas_conf.register_all(conf)
+        conf([], project="caas", default_config_files=[])
+        values = {
+            "agent__state_path": str(tmp_path_factory.mktemp("state")),
+            "agent__deployment": f"test-{run_id}",
+            "docker__url": docker_url,
+            "docker__infra_binary": BUSYBOX,
+            "docker__cgroup_root": f"/caas-test-{run_id}",
+            "bridge__prefix": f"t{run_id[:4]}",
+            **overrides,
+        }
+        for key, value in values.items():
+            group, _, name = key.partition("__")
+            conf.set_override(name, value, group)
+        return conf
+
+    return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_host(api: docker.APIClient, run_id: str) -> Iterator[None]:
+    """Remove what a failed test may have left."""
+    yield
+    for container in api.containers(
+        all=True, filters={"label": f"caas.deployment=test-{run_id}"}
+    ):
+        api.remove_container(container["Id"], force=True, v=True)
+    for hierarchy in pathlib.Path("/sys/fs/cgroup").glob(
+        f"*/caas-test-{run_id}"
+    ):
+        for group in sorted(hierarchy.rglob("*/"), reverse=True):
+            group.rmdir()
+        hierarchy.rmdir()
+    chain = f"T{run_id[:4].upper()}"
+    for table, hook, name in (
+        ("filter", "DOCKER-USER", f"{chain}-FORWARD"),
+        ("filter", "FORWARD", f"{chain}-FORWARD"),
+        ("nat", "POSTROUTING", f"{chain}-POSTROUTING"),
+    ):
+        for change in (["-D", hook, "-j", name], ["-F", name], ["-X", name]):
+            subprocess.run(
+                ["iptables", "-w", "-t", table, *change],
+                check=False,
+                capture_output=True,
+            )

@@ -1,0 +1,394 @@
+"""What every runtime driver does, the real one and the fake alike."""
+
+import contextlib
+import dataclasses
+import datetime
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from caas.drivers.runtime import base
+from caas.drivers.runtime.docker import DockerRuntime
+from caas.drivers.runtime.fake import FakeRuntime
+from caas.model import spec
+
+
+@dataclasses.dataclass
+class Kit:
+    """A runtime and what a test makes in it."""
+
+    runtime: base.Runtime
+    image: str
+    cgroup_parent: str | None = None
+    set_id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+
+    def config(
+        self, name: str, *command: str, **changes: object
+    ) -> base.ContainerConfig:
+        config = base.ContainerConfig(
+            name=f"caas-test-{self.set_id}-{name}",
+            image=self.image,
+            labels={
+                base.LABEL_SET: self.set_id,
+                base.LABEL_NAME: name,
+                base.LABEL_ROLE: "business",
+                base.LABEL_CONFIG: "1",
+            },
+            command=command or ("sleep", "1000"),
+            cgroup_parent=self.cgroup_parent,
+        )
+        return dataclasses.replace(config, **changes)
+
+    def infra(self) -> str:
+        """Create the infra container of the set and start it."""
+        config = self.config("infra", image="", command=None)
+        config.labels[base.LABEL_ROLE] = "infra"
+        infra_id = self.runtime.create(config)
+        self.runtime.start(infra_id)
+        return infra_id
+
+    def business(self, name: str, *command: str, **changes: object) -> str:
+        return self.runtime.create(self.config(name, *command, **changes))
+
+
+@contextlib.contextmanager
+def kit_of(runtime: base.Runtime, image: str) -> Iterator[Kit]:
+    kit = Kit(runtime, image)
+    kit.cgroup_parent = runtime.group(
+        kit.set_id, spec.Resources(millicpus=1000, memory_mb=128, disk_gb=1)
+    )
+    try:
+        yield kit
+    finally:
+        for there in runtime.list(kit.set_id):
+            runtime.remove(there.id)
+        runtime.group(kit.set_id, None)
+        runtime.close()
+
+
+@pytest.fixture(params=["fake", "docker"])
+def make_runtime(
+    request: pytest.FixtureRequest, make_conf, image: str
+) -> Callable[..., base.Runtime]:
+    """A runtime; ``init`` as the option of Docker."""
+
+    def make(init: bool = True) -> base.Runtime:
+        if request.param == "fake":
+            return FakeRuntime(images={image}, init=init)
+        return DockerRuntime(make_conf(docker__init=init))
+
+    return make
+
+
+@pytest.fixture
+def kit(
+    make_runtime: Callable[..., base.Runtime], image: str
+) -> Iterator[Kit]:
+    with kit_of(make_runtime(), image) as kit:
+        yield kit
+
+
+class Watch:
+    """Reads events on a thread of its own."""
+
+    def __init__(
+        self, runtime: base.Runtime, since: datetime.datetime
+    ) -> None:
+        self.events: list[base.RuntimeEvent] = []
+        self._changed = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(
+            target=self._read, args=(runtime, since), daemon=True
+        )
+        self._thread.start()
+
+    def _read(self, runtime: base.Runtime, since: datetime.datetime) -> None:
+        with contextlib.suppress(base.EngineError):
+            for event in runtime.events(since):
+                with self._changed:
+                    self.events.append(event)
+                    self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def wait(
+        self, runtime_id: str, action: str, count: int = 1
+    ) -> base.RuntimeEvent:
+        def found() -> list[base.RuntimeEvent]:
+            return [
+                e
+                for e in self.events
+                if e.id == runtime_id and e.action == action
+            ]
+
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: len(found()) >= count, timeout=20
+            ), f"no {action} of {runtime_id} among {self.events}"
+            return found()[count - 1]
+
+    def wait_end(self) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._ended, timeout=20)
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def test_info(kit: Kit) -> None:
+    info = kit.runtime.info()
+    assert info.version
+    assert info.cpus >= 1
+    assert info.memory_mb > 256
+    assert info.cgroup_version in (1, 2)
+
+
+def test_create_again_is_the_same_container(kit: Kit) -> None:
+    infra = kit.infra()
+    first = kit.business("a", infra_id=infra)
+    assert kit.business("a", infra_id=infra) == first
+    assert kit.runtime.start(first).state == "running"
+    assert kit.business("a", infra_id=infra) == first
+    assert len(kit.runtime.list(kit.set_id)) == 2
+
+
+def test_create_with_another_config_replaces(kit: Kit) -> None:
+    infra = kit.infra()
+    first = kit.business("a", infra_id=infra)
+    kit.runtime.start(first)
+    other = kit.config("a", infra_id=infra)
+    other.labels[base.LABEL_CONFIG] = "2"
+    second = kit.runtime.create(other)
+    assert second != first
+    assert {c.id for c in kit.runtime.list(kit.set_id)} == {infra, second}
+
+
+def test_create_for_another_infra_replaces(kit: Kit) -> None:
+    infra = kit.infra()
+    first = kit.business("a", infra_id=infra)
+    kit.runtime.remove(infra)
+    second = kit.business("a", infra_id=kit.infra())
+    assert second != first
+    assert kit.runtime.start(second).state == "running"
+
+
+def test_start_and_again(kit: Kit) -> None:
+    infra = kit.infra()
+    there = kit.business("a", infra_id=infra)
+    started = kit.runtime.start(there)
+    assert started.id == there
+    assert started.state == "running"
+    assert started.pid > 0
+    assert started.started_at is not None
+    assert started.finished_at is None
+    assert started.exit_code is None
+    assert kit.runtime.start(there).pid == started.pid
+
+
+def test_stop(kit: Kit) -> None:
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    stopped = kit.runtime.stop(there, 10)
+    assert stopped.state == "exited"
+    assert stopped.exit_code == 143
+    assert stopped.pid == 0
+    assert stopped.finished_at is not None
+    assert not stopped.error
+    assert kit.runtime.stop(there, 10) == stopped
+
+
+def test_stop_kills_when_the_grace_is_over(kit: Kit) -> None:
+    there = kit.business(
+        "a",
+        "sh",
+        "-c",
+        "trap '' TERM; while true; do sleep 1; done",
+        infra_id=kit.infra(),
+    )
+    kit.runtime.start(there)
+    assert kit.runtime.stop(there, 1).exit_code == 137
+
+
+def test_stop_without_grace_takes_no_time(kit: Kit) -> None:
+    there = kit.business(
+        "a",
+        "sh",
+        "-c",
+        "trap '' TERM; while true; do sleep 1; done",
+        infra_id=kit.infra(),
+    )
+    kit.runtime.start(there)
+    begun = now()
+    assert kit.runtime.stop(there, 0).exit_code == 137
+    assert (now() - begun).total_seconds() < 3
+
+
+def test_infra_stops_at_once(kit: Kit) -> None:
+    infra = kit.infra()
+    begun = now()
+    assert kit.runtime.stop(infra, 10).state == "exited"
+    assert (now() - begun).total_seconds() < 3
+
+
+def test_exit_code_and_restart(kit: Kit) -> None:
+    watch = Watch(kit.runtime, now())
+    there = kit.business("a", "sh", "-c", "exit 3", infra_id=kit.infra())
+    kit.runtime.start(there)
+    died = watch.wait(there, "die")
+    assert died.exit_code == 3
+    assert not died.error
+    (found,) = [c for c in kit.runtime.list(kit.set_id) if c.id == there]
+    assert (found.state, found.exit_code, found.pid) == ("exited", 3, 0)
+    assert not found.oom_killed
+    kit.runtime.start(there)
+    watch.wait(there, "die", count=2)
+
+
+def test_list_knows_sets(kit: Kit) -> None:
+    infra = kit.infra()
+    there = kit.business("a", infra_id=infra)
+    found = {c.id: c for c in kit.runtime.list(kit.set_id)}
+    assert found.keys() == {infra, there}
+    assert found[there].state == "created"
+    assert found[infra].state == "running"
+    assert found[there].labels[base.LABEL_NAME] == "a"
+    assert found[there].name == f"caas-test-{kit.set_id}-a"
+    assert kit.runtime.list(str(uuid.uuid4())) in ((), [])
+    assert found.keys() <= {c.id for c in kit.runtime.list()}
+
+
+def test_remove_and_again(kit: Kit) -> None:
+    infra = kit.infra()
+    there = kit.business("a", infra_id=infra)
+    kit.runtime.start(there)
+    for _ in range(2):
+        kit.runtime.remove(there)
+        kit.runtime.remove(infra)
+    assert not kit.runtime.list(kit.set_id)
+
+
+def test_what_is_not_there(kit: Kit) -> None:
+    nothing = "0" * 64
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.start(nothing)
+    assert not error.value.permanent
+    with pytest.raises(base.EngineError):
+        kit.runtime.stop(nothing, 1)
+    kit.runtime.remove(nothing)
+
+
+def test_missing_image_is_permanent(kit: Kit) -> None:
+    with pytest.raises(base.EngineError) as error:
+        kit.business("a", infra_id=kit.infra(), image="no/such:image")
+    assert error.value.permanent
+    assert "no/such:image" in error.value.message
+
+
+def test_bad_command_is_permanent(
+    make_runtime: Callable[..., base.Runtime], image: str
+) -> None:
+    with kit_of(make_runtime(init=False), image) as kit:
+        there = kit.business("a", "no-such-program", infra_id=kit.infra())
+        with pytest.raises(base.EngineError) as error:
+            kit.runtime.start(there)
+        assert error.value.permanent
+        assert "no-such-program" in error.value.message
+        assert "not found" in error.value.message
+        (found,) = [c for c in kit.runtime.list(kit.set_id) if c.id == there]
+        assert found.state in ("created", "exited")
+
+
+def test_bad_command_below_init_says_so_when_it_ends(
+    make_runtime: Callable[..., base.Runtime], image: str
+) -> None:
+    with kit_of(make_runtime(init=True), image) as kit:
+        watch = Watch(kit.runtime, now())
+        there = kit.business("a", "no-such-program", infra_id=kit.infra())
+        kit.runtime.start(there)
+        died = watch.wait(there, "die")
+        assert died.exit_code == 127
+        assert "no-such-program" in died.error
+        (found,) = [c for c in kit.runtime.list(kit.set_id) if c.id == there]
+        assert found.error == died.error
+
+
+def test_business_needs_its_infra_running(kit: Kit) -> None:
+    infra = kit.infra()
+    there = kit.business("a", infra_id=infra)
+    kit.runtime.stop(infra, 0)
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.start(there)
+    assert not error.value.permanent
+    kit.runtime.start(infra)
+    assert kit.runtime.start(there).state == "running"
+
+
+def test_events(kit: Kit) -> None:
+    begun = now()
+    watch = Watch(kit.runtime, begun)
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    kit.runtime.stop(there, 5)
+    kit.runtime.remove(there)
+    watch.wait(there, "destroy")
+    mine = [e for e in watch.events if e.id == there]
+    assert [e.action for e in mine] == ["start", "die", "destroy"]
+    assert [e.exit_code for e in mine] == [None, 143, None]
+    assert all(e.labels[base.LABEL_SET] == kit.set_id for e in mine)
+    assert all(begun <= e.at <= now() for e in mine)
+
+    # who comes later is told what he missed, and no more
+    late = Watch(kit.runtime, begun)
+    late.wait(there, "destroy")
+    assert [e.action for e in late.events if e.id == there] == [
+        "start",
+        "die",
+        "destroy",
+    ]
+    after = Watch(kit.runtime, mine[0].at + datetime.timedelta(microseconds=1))
+    after.wait(there, "destroy")
+    assert [e.action for e in after.events if e.id == there] == [
+        "die",
+        "destroy",
+    ]
+
+    kit.runtime.close()
+    for each in (watch, late, after):
+        each.wait_end()
+
+
+def test_many_at_once(kit: Kit) -> None:
+    """Threads share one driver; every container is made exactly once."""
+    infra = kit.infra()
+    failures: list[Exception] = []
+
+    def work(name: str) -> None:
+        try:
+            there = kit.business(name, infra_id=infra)
+            assert kit.runtime.start(there).state == "running"
+        except Exception as e:
+            failures.append(e)
+
+    threads = [
+        threading.Thread(target=work, args=(f"c{n % 6}",)) for n in range(12)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failures
+    found = kit.runtime.list(kit.set_id)
+    assert len(found) == 7
+    assert {c.state for c in found} == {"running"}
+
+
+def test_group_again_and_removed_twice(kit: Kit) -> None:
+    more = spec.Resources(millicpus=2000, memory_mb=256, disk_gb=1)
+    parent = kit.runtime.group(kit.set_id, more)
+    assert parent == kit.cgroup_parent
+    assert kit.runtime.group(kit.set_id, None) is None
+    assert kit.runtime.group(kit.set_id, None) is None

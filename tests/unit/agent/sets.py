@@ -1,0 +1,45 @@
+"""Sets for tests of the agent."""
+
+from caas.model import spec, wire
+from caas.model.states import Desired
+
+DIGEST = "sha512:" + "0" * 64
+NIC = wire.Nic(
+    address="10.89.0.5",
+    prefix_len=16,
+    gateway="10.89.0.1",
+    mac="02:00:0a:59:00:05",
+)
+
+
+def container(name, index=0, *, policy="no", retries=0, **fields):
+    fields.setdefault("command", ("sleep", "1000"))
+    digest = fields.pop("digest", DIGEST)
+    return wire.WantedContainer(
+        id=f"id-{name}",
+        spec=spec.ContainerSpec(
+            name=name,
+            image=spec.ImageRef("busybox:1", "image-id", digest),
+            index=index,
+            restart_policy=spec.RestartPolicy(policy, retries),
+            **fields,
+        ),
+        pull=wire.Pull("image-id", "token"),
+    )
+
+
+def wanted(*containers, set_id="set-1", desired=Desired.RUNNING, **fields):
+    fields.setdefault("incarnation", 1)
+    fields.setdefault("revision", 1)
+    return wire.Wanted(
+        id=set_id,
+        desired=desired,
+        project_id="project",
+        name="name",
+        hostname="host",
+        resources=spec.Resources(2000, 256, 1),
+        nic=NIC,
+        containers=containers or (container("web"),),
+        request_id="req-1",
+        **fields,
+    )

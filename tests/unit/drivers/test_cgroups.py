@@ -1,0 +1,164 @@
+"""Limits as the files of both versions of cgroups, on a folder for them."""
+
+import pathlib
+import threading
+import time
+
+import pytest
+
+from caas.drivers.runtime import cgroups
+from caas.drivers.runtime.base import EngineError
+from caas.model.spec import Resources
+
+SET = "6f1e9d5c-0000-4000-8000-000000000001"
+SMALL = Resources(millicpus=500, memory_mb=128, disk_gb=1)
+
+
+@pytest.mark.parametrize(
+    ("millicpus", "quota", "period"),
+    [
+        (1000, 100_000, 100_000),
+        (1, 1000, 1_000_000),
+        (9, 9000, 1_000_000),
+        (10, 1000, 100_000),
+        (64_000, 6_400_000, 100_000),
+    ],
+)
+def test_cpu_cap(millicpus: int, quota: int, period: int) -> None:
+    assert cgroups.cpu_cap(millicpus) == (quota, period)
+
+
+@pytest.mark.parametrize(
+    ("millicpus", "shares"),
+    [(1, 2), (1000, 1024), (250, 256), (1_000_000, 262_144)],
+)
+def test_cpu_shares(millicpus: int, shares: int) -> None:
+    assert cgroups.cpu_shares(millicpus) == shares
+
+
+def test_version_2(tmp_path: pathlib.Path) -> None:
+    groups = cgroups.Groups(2, "/caas", tmp_path)
+    assert groups.set(SET, SMALL) == f"/caas/{SET}"
+    group = tmp_path / "caas" / SET
+    found = {f.name: f.read_text() for f in group.iterdir()}
+    assert found == {
+        "memory.max": str(128 << 20),
+        "cpu.max": "50000 100000",
+        "cpu.weight": "20",
+    }
+    # a group has the files of a controller once its parent passes it on
+    for parent in (tmp_path, tmp_path / "caas"):
+        control = parent / "cgroup.subtree_control"
+        assert control.read_text() == "+cpu +memory"
+    assert not (group / "cgroup.subtree_control").exists()
+
+
+def test_version_2_again(tmp_path: pathlib.Path) -> None:
+    groups = cgroups.Groups(2, "/caas", tmp_path)
+    groups.set(SET, SMALL)
+    group = tmp_path / "caas" / SET
+    (group / "memory.swap.max").write_text("max")
+    groups.set(SET, Resources(millicpus=2000, memory_mb=256, disk_gb=1))
+    assert (group / "cpu.max").read_text() == "200000 100000"
+    assert (group / "memory.max").read_text() == str(256 << 20)
+    assert (group / "memory.swap.max").read_text() == "0"
+
+
+def test_version_1(tmp_path: pathlib.Path) -> None:
+    for name in ("cpu", "memory", "pids"):
+        (tmp_path / name).mkdir()
+    groups = cgroups.Groups(1, "/caas", tmp_path)
+    assert groups.set(SET, SMALL) == f"/caas/{SET}"
+    memory = tmp_path / "memory/caas" / SET / "memory.limit_in_bytes"
+    assert memory.read_text() == str(128 << 20)
+    cpu = tmp_path / "cpu/caas" / SET
+    assert (cpu / "cpu.cfs_quota_us").read_text() == "50000"
+    assert (cpu / "cpu.shares").read_text() == "512"
+
+
+def test_remove_from_all_hierarchies(tmp_path: pathlib.Path) -> None:
+    for name in ("cpu,cpuacct", "memory", "pids"):
+        (tmp_path / name / "caas" / SET / "left").mkdir(parents=True)
+    # as distributions have it
+    (tmp_path / "cpu").symlink_to(tmp_path / "cpu,cpuacct")
+    groups = cgroups.Groups(1, "/caas", tmp_path)
+    groups.remove(SET)
+    groups.remove(SET)
+    assert not list(tmp_path.glob(f"*/caas/{SET}"))
+    assert (tmp_path / "memory/caas").is_dir()
+
+
+def test_remove_waits_for_the_last_process(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = tmp_path / "caas" / SET
+    group.mkdir(parents=True)
+    busy = threading.Event()
+    rmdir = pathlib.Path.rmdir
+
+    def kernel(path: pathlib.Path) -> None:
+        if not busy.is_set():
+            busy.set()
+            raise OSError(16, "Device or resource busy")
+        rmdir(path)
+
+    monkeypatch.setattr(pathlib.Path, "rmdir", kernel)
+    cgroups.Groups(2, "/caas", tmp_path).remove(SET)
+    assert busy.is_set()
+    assert not group.exists()
+
+
+def test_remove_gives_up(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "caas" / SET).mkdir(parents=True)
+
+    def kernel(path: pathlib.Path) -> None:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(pathlib.Path, "rmdir", kernel)
+    monkeypatch.setattr(cgroups, "REMOVE_TIMEOUT", 0.05)
+    begun = time.monotonic()
+    with pytest.raises(EngineError, match="busy") as error:
+        cgroups.Groups(2, "/caas", tmp_path).remove(SET)
+    assert not error.value.permanent
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("bad", ["", "..", "a/b", "../../etc", ".x", "-x"])
+def test_id_that_is_none(tmp_path: pathlib.Path, bad: str) -> None:
+    with pytest.raises(EngineError, match="no id"):
+        cgroups.Groups(2, "/caas", tmp_path).remove(bad)
+    with pytest.raises(EngineError, match="no id"):
+        cgroups.Slices().remove(bad)
+
+
+def test_no_systemd() -> None:
+    slices = cgroups.Slices(command="/no/such/systemctl")
+    with pytest.raises(EngineError, match="systemd cannot be asked"):
+        slices.set(SET, SMALL)
+
+
+def test_slice(tmp_path: pathlib.Path) -> None:
+    told = tmp_path / "told"
+    command = tmp_path / "systemctl"
+    command.write_text(f'#!/bin/sh\necho "$@" >> {told}\n')
+    command.chmod(0o755)
+    slices = cgroups.Slices(command=str(command))
+    name = "caas-6f1e9d5c000040008000000000000001.slice"
+    assert slices.set(SET, SMALL) == name
+    slices.remove(SET)
+    assert told.read_text().splitlines() == [
+        f"set-property --runtime {name} CPUQuota=50% CPUWeight=20 "
+        f"MemoryMax={128 << 20} MemorySwapMax=0",
+        f"stop {name}",
+        f"revert {name}",
+    ]
+
+
+def test_systemd_that_refuses(tmp_path: pathlib.Path) -> None:
+    command = tmp_path / "systemctl"
+    command.write_text("#!/bin/sh\necho no >&2; exit 1\n")
+    command.chmod(0o755)
+    with pytest.raises(EngineError, match=r"did not set-property.*: no\."):
+        cgroups.Slices(command=str(command)).set(SET, SMALL)

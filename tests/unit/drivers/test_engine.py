@@ -1,0 +1,124 @@
+"""Answers of Docker Engines, 20.10 to 28, as sentences."""
+
+import pytest
+
+from caas.drivers.runtime.engine import Absent, Conflict, clean, translate
+
+WHAT = "The container cannot be started"
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "permanent", "sentence"),
+    [
+        (
+            400,
+            "failed to create shim task: OCI runtime create failed: runc "
+            "create failed: unable to start container process: exec: "
+            '"nginx": executable file not found in $PATH: unknown',
+            True,
+            f'{WHAT}: exec: "nginx": executable file not found in $PATH.',
+        ),
+        (
+            400,
+            "OCI runtime create failed: container_linux.go:380: starting "
+            'container process caused: exec: "nginx": executable file not '
+            "found in $PATH: unknown",
+            True,
+            f'{WHAT}: exec: "nginx": executable file not found in $PATH.',
+        ),
+        (
+            500,
+            "failed to create task for container: failed to create shim "
+            "task: OCI runtime create failed: runc create failed: unable to "
+            'start container process: error during container init: exec: "/x"'
+            ": permission denied: unknown",
+            True,
+            f'{WHAT}: exec: "/x": permission denied.',
+        ),
+        (
+            500,
+            "unable to find user joe: no matching entries in passwd file",
+            True,
+            f"{WHAT}: unable to find user joe: no matching entries in passwd "
+            "file.",
+        ),
+        (
+            400,
+            "the working directory 'a' is invalid, it needs to be an "
+            "absolute path",
+            True,
+            f"{WHAT}: the working directory 'a' is invalid, it needs to be "
+            "an absolute path.",
+        ),
+        (
+            400,
+            "failed to create task for container: failed to create shim "
+            "task: OCI runtime create failed: runc create failed: unable to "
+            "start container process: error during container init: error "
+            'mounting "/var/lib/caas/volumes/1/data" to rootfs at "/etc": '
+            "mount src=/var/lib/caas/volumes/1/data, dst=/etc, flags=MS_BIND:"
+            " not a directory: unknown: Are you trying to mount a directory "
+            "onto a file (or vice-versa)? Check if the specified host path "
+            "exists and is the expected type",
+            True,
+            f'{WHAT}: error mounting the volume at "/etc": are you trying to '
+            "mount a directory onto a file.",
+        ),
+        (
+            400,
+            "OCI runtime create failed: runc create failed: unable to start "
+            "container process: error during container init: error mounting "
+            '"/var/lib/docker/containers/ab/mounts/shm" to rootfs at '
+            '"/dev/shm": no such file or directory: unknown',
+            False,
+            f'{WHAT}: error mounting the volume at "/dev/shm".',
+        ),
+        (
+            409,
+            "cannot join network of a non running container: 12ab",
+            False,
+            f"{WHAT}: cannot join network of a non running container: 12ab.",
+        ),
+        (
+            500,
+            "error creating overlay mount to /var/lib/docker/overlay2/12/"
+            "merged: no space left on device",
+            False,
+            f"{WHAT}: error creating overlay mount to ...: no space left on "
+            "device.",
+        ),
+        (
+            500,
+            "dial unix /run/containerd/containerd.sock: connect: connection "
+            "refused",
+            False,
+            f"{WHAT}: dial unix ...: connect: connection refused.",
+        ),
+        (503, "node is busy", False, f"{WHAT}: node is busy."),
+    ],
+)
+def test_translate(
+    status: int, text: str, permanent: bool, sentence: str
+) -> None:
+    error = translate(WHAT, status, text)
+    assert error.message == sentence
+    assert error.permanent == permanent
+
+
+def test_what_is_absent() -> None:
+    image = translate(WHAT, 404, "No such image: a:b")
+    assert isinstance(image, Absent)
+    assert image.permanent
+    container = translate(WHAT, 404, "No such container: 12ab")
+    assert isinstance(container, Absent)
+    assert not container.permanent
+
+
+def test_conflict_may_pass() -> None:
+    error = translate(WHAT, 409, "removal of container 1 is in progress")
+    assert isinstance(error, Conflict)
+    assert not error.permanent
+
+
+def test_one_line() -> None:
+    assert clean("a\n  b\tc") == "a b c"

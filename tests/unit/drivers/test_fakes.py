@@ -1,0 +1,166 @@
+"""The levers of the fakes, on which other tests rely."""
+
+import contextlib
+import datetime
+import threading
+
+import pytest
+
+from caas.drivers.faults import Faults
+from caas.drivers.image.fake import FakeImage
+from caas.drivers.network.fake import FakeNetwork
+from caas.drivers.runtime import base
+from caas.drivers.runtime.fake import FakeRuntime
+from caas.model import spec, wire
+
+LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+
+
+def config(name: str, *command: str) -> base.ContainerConfig:
+    return base.ContainerConfig(name, "image", {}, command=command)
+
+
+def test_fail_and_lose_an_answer() -> None:
+    faults = Faults()
+    runtime = FakeRuntime(faults=faults)
+    faults.fail("runtime.create", base.EngineError("before"))
+    with pytest.raises(base.EngineError, match="before"):
+        runtime.create(config("a"))
+    assert not runtime.containers
+    faults.fail("runtime.create", base.EngineError("after"), after=True)
+    with pytest.raises(base.EngineError, match="after"):
+        runtime.create(config("a"))
+    there = runtime.named("a")
+    assert there is not None
+    assert runtime.create(config("a")) == there.id
+
+
+def test_fail_some() -> None:
+    faults = Faults()
+    network = FakeNetwork(faults=faults)
+    faults.fail(
+        "network.prepare",
+        OSError("no"),
+        times=2,
+        match=lambda set_id: set_id == "bad",
+    )
+    network.prepare("good", "p")
+    for _ in range(2):
+        with pytest.raises(OSError, match="no"):
+            network.prepare("bad", "p")
+    network.prepare("bad", "p")
+    faults.fail("network.prepare", OSError("no"), times=None)
+    for _ in range(3):
+        with pytest.raises(OSError, match="no"):
+            network.prepare("good", "p")
+    faults.clear()
+    network.prepare("good", "p")
+
+
+def test_hold() -> None:
+    faults = Faults()
+    runtime = FakeRuntime(faults=faults)
+    threads = [
+        threading.Thread(target=runtime.create, args=(config(name),))
+        for name in ("a", "b")
+    ]
+    with faults.hold("runtime.create") as gate:
+        for thread in threads:
+            thread.start()
+        gate.wait_for_callers(2)
+        assert not runtime.containers
+        with pytest.raises(TimeoutError):
+            gate.wait_for_callers(3, timeout=0.01)
+    for thread in threads:
+        thread.join(10)
+    assert len(runtime.containers) == 2
+
+
+def test_calls_of_all_drivers_are_in_one_order() -> None:
+    faults = Faults()
+    runtime, network = FakeRuntime(faults=faults), FakeNetwork(faults=faults)
+    network.prepare("s", "p")
+    runtime.create(config("a"))
+    network.unplug("s")
+    assert [(c.method, c.subject) for c in faults.calls] == [
+        ("network.prepare", "s"),
+        ("runtime.create", "a"),
+        ("network.unplug", "s"),
+    ]
+
+
+def seen(runtime: FakeRuntime) -> list[str]:
+    """The events of an engine that goes away after them."""
+    stream = runtime.events(LONG_AGO)
+    actions: list[str] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with contextlib.suppress(base.EngineError):
+            for event in stream:
+                actions.append(event.action)
+                if event.action == "destroy":
+                    break
+        done.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    assert done.wait(10)
+    return actions
+
+
+def test_kill_and_oom() -> None:
+    runtime = FakeRuntime()
+    there = runtime.create(config("a", "sleep", "1000"))
+    runtime.start(there)
+    runtime.kill(there, oom=True)
+    found = runtime.containers[there]
+    assert (found.state, found.exit_code, found.oom_killed) == (
+        "exited",
+        137,
+        True,
+    )
+    runtime.start(there)
+    assert not runtime.containers[there].oom_killed
+    runtime.remove(there)
+    assert seen(runtime) == ["start", "oom", "die", "start", "die", "destroy"]
+
+
+def test_lost_events_and_a_restarted_engine() -> None:
+    runtime = FakeRuntime()
+    one, two = (runtime.create(config(n, "sleep")) for n in ("a", "b"))
+    for each in (one, two):
+        runtime.start(each)
+    runtime.lose_events()
+    runtime.kill(one)
+    runtime.lose_events(False)
+    runtime.restart()
+    assert {c.state for c in runtime.containers.values()} == {"exited"}
+    runtime.remove(two)
+    assert seen(runtime) == ["start", "start", "destroy"]
+
+
+def test_disconnect_ends_streams() -> None:
+    runtime = FakeRuntime()
+    stream = runtime.events(LONG_AGO)
+    there = runtime.create(config("a", "sleep"))
+    runtime.start(there)
+    assert next(stream).action == "start"
+    ended = threading.Event()
+
+    def read() -> None:
+        assert list(stream) == []
+        ended.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    runtime.disconnect()
+    assert ended.wait(10)
+
+
+def test_image_of_one_fake_is_known_to_the_other() -> None:
+    images: set[str] = set()
+    runtime, image = FakeRuntime(images=images), FakeImage(images=images)
+    ref = spec.ImageRef("a:b", "id", "sha256:abc")
+    with pytest.raises(base.EngineError):
+        runtime.create(base.ContainerConfig("a", "caas.local/image:abc", {}))
+    reference = image.ensure(ref, wire.Pull("id", "token"), lambda s: None)
+    assert runtime.create(base.ContainerConfig("a", reference, {}))
