@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import locale
 import logging
 import os
 import warnings
@@ -38,6 +39,7 @@ def openstack(*argv: str, env: dict[str, str] | None = None) -> Done:
         mock.patch.dict(os.environ, env or {}, clear=True),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
+        _locale_as_it_is(),
     ):
         try:
             code = shell.main(list(argv))
@@ -57,3 +59,13 @@ def _logging_as_it_is() -> Iterator[None]:
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
+
+
+@contextlib.contextmanager
+def _locale_as_it_is() -> Iterator[None]:
+    """The client sets the one of its environment, here mostly none."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_ALL, before)

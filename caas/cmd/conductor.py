@@ -34,7 +34,7 @@ class Service(service.Service):  # type: ignore[misc]
         self._conductor = Conductor(
             Store(CONF),
             Settings.from_conf(CONF),
-            pull.Tokens(CONF.pull["keys"], CONF.pull.ttl),
+            _tokens(),
             self._sender.assign,
             importlib.metadata.version("caas"),
         )
@@ -80,7 +80,7 @@ def main() -> int:
     logging.setup(CONF, "caas")
     try:
         Settings.from_conf(CONF)
-        pull.Tokens(CONF.pull["keys"], CONF.pull.ttl)
+        _tokens()
     except exception.CaasError as error:
         LOG.error("%s", error.message)
         return 1

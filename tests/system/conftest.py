@@ -76,7 +76,11 @@ class Stack:
         :raises FileNotFoundError: it does not run, or is not ours.
         """
         run = f"/run/{self.settings['QUICKSTART_NAME']}-quickstart"
-        return int(pathlib.Path(run, f"{service}.pid").read_text().split()[0])
+        return int(
+            pathlib.Path(run, f"{service}.pid")
+            .read_text(encoding="utf-8")
+            .split()[0]
+        )
 
     def netns(self, host: str) -> pathlib.Path | None:
         """Network namespace of a host of ``--hosts``; None without them."""

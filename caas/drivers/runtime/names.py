@@ -49,7 +49,7 @@ class Names:
             for target, text in content.items():
                 path = folder / pathlib.PurePosixPath(target).name
                 # in place: running containers have this very file
-                path.write_text(text)
+                path.write_text(text, encoding="utf-8")
                 path.chmod(0o644)
                 found[target] = str(path)
         except OSError as e:
@@ -71,10 +71,10 @@ def _of_host(paths: Sequence[str] = _RESOLV) -> str:
     """The resolver of the host, as far as a container can use it."""
     for path in paths:
         try:
-            lines = pathlib.Path(path).read_text().splitlines()
+            text = pathlib.Path(path).read_text("utf-8", "replace")
         except OSError:
             continue
-        usable = [line for line in lines if not _is_local(line)]
+        usable = [line for line in text.splitlines() if not _is_local(line)]
         if any(line.startswith("nameserver") for line in usable):
             return "\n".join(usable) + "\n"
     return ""

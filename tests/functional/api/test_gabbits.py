@@ -25,7 +25,7 @@ def test_gabbit(service: Service, file: pathlib.Path) -> None:
     suite = suitemaker.test_suite_from_dict(
         unittest.TestLoader(),
         file.stem,
-        yaml.safe_load(file.read_text()),
+        yaml.safe_load(file.read_text(encoding="utf-8")),
         str(FOLDER),
         "caas.example",
         None,

@@ -212,7 +212,7 @@ def test_only_operators_see_where_things_are(service: Service) -> None:
 def test_the_policy_file_decides(service: Service) -> None:
     """Also about a single object: here, only who made it may delete it."""
     policy = service.conf.oslo_policy.policy_file
-    with open(policy, "w") as file:
+    with open(policy, "w", encoding="utf-8") as file:
         file.write('"caas:sets:delete": "user_id:%(user_id)s"\n')
         file.write('"caas:hosts:list": "role:reader"\n')
     [made] = service.create("u1:p1:member")

@@ -199,7 +199,11 @@ class Dockerd:
         for there in self.api.containers(all=True, quiet=True):
             self.api.remove_container(there["Id"], force=True, v=True)
         self.end(signal.SIGTERM)
-        mounts = pathlib.Path("/proc/self/mounts").read_text().splitlines()
+        mounts = (
+            pathlib.Path("/proc/self/mounts")
+            .read_text(encoding="utf-8")
+            .splitlines()
+        )
         for mount in reversed(mounts):
             place = mount.split()[1]
             if place.startswith(str(self.path)):
@@ -212,7 +216,7 @@ class Dockerd:
 def _alive(pid: int) -> bool:
     """Whether a process runs; one that nobody has reaped does not."""
     try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except FileNotFoundError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"

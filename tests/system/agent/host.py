@@ -185,7 +185,11 @@ class Host:
         deployment = str(self.options["agent.deployment"])
         root = str(self.options["docker.cgroup_root"]).strip("/")
         home = pathlib.Path(str(self.options["agent.state_path"]))
-        mounts = pathlib.Path("/proc/self/mounts").read_text().split()
+        mounts = (
+            pathlib.Path("/proc/self/mounts")
+            .read_text(encoding="utf-8")
+            .split()
+        )
         links = pathlib.Path("/sys/class/net").iterdir()
         prefix = f"{self.options['bridge.prefix']}"
         return [

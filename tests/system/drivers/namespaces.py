@@ -68,6 +68,10 @@ def rules(*command: str) -> list[str]:
 
 def interfaces(prefix: str) -> list[str]:
     """Names of the interfaces of the host that begin so."""
-    lines = pathlib.Path("/proc/net/dev").read_text().splitlines()[2:]
+    lines = (
+        pathlib.Path("/proc/net/dev")
+        .read_text(encoding="utf-8")
+        .splitlines()[2:]
+    )
     names = [line.split(":")[0].strip() for line in lines]
     return [name for name in names if name.startswith(prefix)]

@@ -119,7 +119,7 @@ def in_ipc_of(pid: int, do: Callable[[ctypes.CDLL], bytes]) -> bytes:
     def work() -> None:
         try:
             libc = ctypes.CDLL(None, use_errno=True)
-            with open(f"/proc/{pid}/ns/ipc") as namespace:
+            with open(f"/proc/{pid}/ns/ipc", encoding="utf-8") as namespace:
                 if libc.setns(namespace.fileno(), CLONE_NEWIPC) != 0:
                     raise OSError(ctypes.get_errno(), "setns")
             outcome.append(do(libc))
@@ -332,7 +332,11 @@ def test_smallest_caps(kit: Kit) -> None:
 
 def test_nothing_is_left(make_conf, image: str, api: docker.APIClient) -> None:
     def mounts() -> int:
-        return len(pathlib.Path("/proc/mounts").read_text().splitlines())
+        return len(
+            pathlib.Path("/proc/mounts")
+            .read_text(encoding="utf-8")
+            .splitlines()
+        )
 
     volumes = {v["Name"] for v in api.volumes()["Volumes"] or ()}
     conf = make_conf()

@@ -19,7 +19,7 @@ from tests.system.drivers.test_runtime import kit_of
 
 
 def mounts(below: str) -> list[str]:
-    text = pathlib.Path("/proc/self/mountinfo").read_text()
+    text = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     return [
         line.split()[4]
         for line in text.splitlines()
