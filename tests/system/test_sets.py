@@ -59,21 +59,23 @@ def moment(text: str) -> datetime.datetime:
 def test_containers_share_network_and_volume(
     stack: Stack, cloud: Cloud, admin: Cloud
 ) -> None:
-    """F5, F13: 127.0.0.1 and the volume are common."""
+    """F5, F13: 127.0.0.1, shared memory and the volume are common."""
     mount = {"mounts": [{"path": "/data"}]}
     with cloud.sets(
         flavor="c1.small",
         containers=[
             container(
                 "server",
-                "echo one > /data/one; exec httpd -f -p 80 -h /data",
+                "echo one > /data/one; echo shm > /dev/shm/segment;"
+                " exec httpd -f -p 80 -h /data",
                 index=0,
                 **mount,
             ),
             container(
                 "client",
                 "until wget -q -O /data/two http://127.0.0.1/one; "
-                "do sleep 0.1; done; exec sleep 3600",
+                "do sleep 0.1; done; cp /dev/shm/segment /data/three;"
+                " exec sleep 3600",
                 index=1,
                 **mount,
             ),
@@ -82,6 +84,11 @@ def test_containers_share_network_and_volume(
         wait_for(
             "the file fetched over 127.0.0.1",
             lambda: fetch(stack, admin, shown, "/two") == "one\n",
+        )
+        # files of POSIX shared memory are in the IPC namespace's /dev/shm
+        wait_for(
+            "the file that was in shared memory",
+            lambda: fetch(stack, admin, shown, "/three") == "shm\n",
         )
 
 
