@@ -5,6 +5,7 @@ environment of the quickstart stack, which has what it needs.
 """
 
 import concurrent.futures
+import contextlib
 import datetime
 import json
 import os
@@ -44,6 +45,20 @@ def cloud(name="caas-demo"):
 
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(DIR / "clouds.yaml")
     return caasclient.sdk.connect(cloud=name)
+
+
+@contextlib.contextmanager
+def unlimited(caas):
+    """Lift the quota of the project of ``caas`` for a while."""
+    admin = cloud("caas-admin").caas
+    path = f"/quotas/{caas.get_project_id()}"
+    resources = admin.get(path).json()["quota"]["resources"]
+    before = {name: found["limit"] for name, found in resources.items()}
+    admin.put(path, json={"quota": dict.fromkeys(before, -1)})
+    try:
+        yield
+    finally:
+        admin.put(path, json={"quota": before})
 
 
 def say(text):

@@ -24,7 +24,14 @@ class MakeVolume(Action):
 
 @dataclasses.dataclass(frozen=True)
 class MakeGroup(Action):
-    pass
+    """:ivar boost: CPU time is not capped yet, see :class:`CapGroup`."""
+
+    boost: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class CapGroup(Action):
+    """Give the cgroup all its limits: the set has started."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,4 +121,12 @@ class Begin(Note):
 
 
 #: Those that bring something up: a set is not taken down while one runs.
-BUILDING = (MakeVolume, MakeGroup, PrepareNetwork, Plug, Create, Start)
+BUILDING = (
+    MakeVolume,
+    MakeGroup,
+    CapGroup,
+    PrepareNetwork,
+    Plug,
+    Create,
+    Start,
+)

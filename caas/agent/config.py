@@ -110,8 +110,11 @@ def business(
         ),
         infra_id=infra_id,
         cgroup_parent=group,
+        # all of it is what the cgroup of the set allows anyway
         millicpus=(
-            max(1, has.millicpus * made_of.cpu_percent // 100) if has else None
+            max(1, has.millicpus * made_of.cpu_percent // 100)
+            if has and made_of.cpu_percent < 100
+            else None
         ),
         memory_bytes=(
             has.memory_mb * _MIB * made_of.memory_percent // 100

@@ -36,12 +36,15 @@ class Rules:
 
     :ivar backoff_cap: longest wait before a restart by policy.
     :ivar good_behaviour: after so long a run the wait begins small again.
+    :ivar boost: CPU time of a set is not capped while it starts, so long at
+        most; it has its weight against others.
     :ivar same_cause: containers that ended no longer than this before their
         infra container did are taken to have ended with the host or engine.
     """
 
     backoff_cap: float = 60.0
     good_behaviour: float = 60.0
+    boost: float = 5.0
     same_cause: float = 20.0
 
 
@@ -310,6 +313,7 @@ class _Plan:
         if self.building:
             return self.step(Phase.STOPPING)
         self.remove_strays()
+        self._cap(True)
         running = [name for name, there in self.business() if there.running]
         self.stop_reverse(running, wanted.grace_period)
         if running:
@@ -331,13 +335,14 @@ class _Plan:
         self._replace()
         self._create()
         backoff = self._start()
-        names = [c.spec.name for c in wanted.containers]
+        up = all(
+            self.launched(c.spec.name) and not self._making_way(c.spec.name)
+            for c in wanted.containers
+        )
+        self._cap(up or bool(self.failed))
         if self.failed:
             return self.step(Phase.FAILED)
-        if all(
-            self.launched(name) and not self._making_way(name)
-            for name in names
-        ):
+        if up:
             return self.step(Phase.RUNNING, "; ".join(backoff))
         if self.unlisted:
             return self.step(self._on_the_way())
@@ -476,8 +481,7 @@ class _Plan:
         if missing or asleep:
             if not found.volume:
                 self.do(act.MakeVolume())
-            if not found.grouped:
-                self.do(act.MakeGroup())
+            self._group()
         if not self.infra_up and not found.prepared:
             self.do(act.PrepareNetwork())
         for container in missing:
@@ -492,6 +496,32 @@ class _Plan:
         for container in missing:
             if container.spec.image.digest in found.images:
                 self.do(act.Create(container.spec.name))
+
+    def _group(self) -> None:
+        """The cgroup; without a cap on CPU time where nothing runs yet."""
+        boost = self.rules.boost > 0
+        again = boost and self.found.capped and not self.infra_up
+        if (again or not self.found.grouped) and not self._has(act.CapGroup):
+            self.do(act.MakeGroup(boost=boost))
+
+    def _has(self, kind: type[act.Action]) -> bool:
+        """Such an action is in progress, or begins now."""
+        both = (*self.found.busy, *self.actions)
+        return any(isinstance(action, kind) for action in both)
+
+    def _cap(self, started: bool) -> None:
+        """Cap CPU time once all have started, or after a while."""
+        infra = self.infra
+        if self.found.capped or infra is None or not infra.running:
+            return
+        if self._has(act.MakeGroup):
+            return
+        began = infra.started or 0.0
+        due = began + self.rules.boost
+        if not started and began <= self.now < due:
+            self.look_at(due)
+        else:
+            self.do(act.CapGroup())
 
     def _start(self) -> list[str]:
         """Infra, plug, then business by Index.

@@ -141,6 +141,7 @@ class Found:
     :ivar progress: what is said of images on their way, by digest.
     :ivar volume: and ``grouped``, ``prepared``, ``plugged``: made sure of in
         this run of the agent.
+    :ivar capped: likewise, of the cap on CPU time.
     :ivar released: nothing but containers can be left of the set.
     :ivar round: rises whenever all business containers are to be started
         once more; one whose book names an older round is yet to be.
@@ -162,6 +163,7 @@ class Found:
     progress: dict[str, str] = dataclasses.field(default_factory=dict)
     volume: bool = False
     grouped: bool = False
+    capped: bool = False
     group: str | None = None
     prepared: bool = False
     plugged: bool = False
@@ -378,9 +380,11 @@ class Found:
                 self.progress.pop(digest, None)
             case act.MakeVolume():
                 self.volume, self.released = True, False
-            case act.MakeGroup():
+            case act.MakeGroup(boost):
                 self.grouped, self.released = True, False
-                self.group = result
+                self.capped, self.group = not boost, result
+            case act.CapGroup():
+                self.grouped, self.capped, self.group = True, True, result
             case act.PrepareNetwork():
                 self.prepared, self.released = True, False
             case act.Plug(pid):
@@ -389,7 +393,7 @@ class Found:
                     infra and infra.running and infra.pid == pid
                 )
             case act.Release():
-                self.volume = self.grouped = False
+                self.volume = self.grouped = self.capped = False
                 self.prepared = self.plugged = False
                 self.group = None
                 self.released = True
@@ -468,6 +472,9 @@ class Found:
         self.faults[action] = fault
         if isinstance(action, act.EnsureImage):
             self.progress.pop(action.digest, None)
+        if isinstance(action, act.MakeGroup):
+            # It may have taken the cap on CPU time off all the same.
+            self.capped = False
         if isinstance(action, (act.Start, act.Stop, act.Create)):
             # It may have been done all the same: look before trying again.
             self.stale = True

@@ -141,11 +141,14 @@ class Hands:
                     wanted.resources.disk_gb if wanted.resources else 0,
                     config.sub_paths(wanted),
                 )
-            case act.MakeGroup():
+            case act.MakeGroup() | act.CapGroup():
                 if wanted.resources is None:
                     return lambda: None
                 return functools.partial(
-                    drivers.runtime.group, wanted.id, wanted.resources
+                    drivers.runtime.group,
+                    wanted.id,
+                    wanted.resources,
+                    boost=isinstance(action, act.MakeGroup) and action.boost,
                 )
             case act.PrepareNetwork():
                 return functools.partial(

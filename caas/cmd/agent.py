@@ -69,6 +69,7 @@ def _settings() -> Settings:
         gather=options.gather,
         workers=options.workers or max(4, 2 * (os.cpu_count() or 1)),
         rules=Rules(
+            boost=options.cpu_boost,
             backoff_cap=options.restart_backoff,
             good_behaviour=options.restart_reset,
         ),

@@ -80,6 +80,14 @@ OPTS = [
         help="Seconds a container has to run for the waits to begin small "
         "again.",
     ),
+    cfg.FloatOpt(
+        "cpu_boost",
+        default=5,
+        min=0,
+        help="A set has no cap on CPU time, only its weight against others, "
+        "until its containers have started, and this many seconds at most; 0 "
+        "caps it from the first moment, and small sets take longer to start.",
+    ),
     cfg.IntOpt(
         "millicpus",
         default=0,

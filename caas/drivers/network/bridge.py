@@ -60,10 +60,12 @@ class BridgeNetwork(base.Network):
         self._filter_lock = threading.Lock()
         self._filter_seen = -FILTER_INTERVAL
         self._networks: set[str] = set()
+        # index and address of bridges that bear the gateway's
+        self._gateways: set[tuple[int, str]] = set()
 
     def prepare(self, set_id: str, project_id: str) -> None:
-        with self._locks.held(set_id):
-            self._prepare(set_id, project_id)
+        with self._locks.held(set_id), _told("prepared"), IPRoute() as ipr:
+            self._prepare(ipr, set_id, project_id)
         self._filter()
 
     def plug(
@@ -72,8 +74,9 @@ class BridgeNetwork(base.Network):
         with self._locks.held(set_id):
             namespace = namespaces.open_of(pid)
             try:
-                bridge = self._prepare(set_id, project_id)
-                self._plug(set_id, project_id, bridge, namespace, nic)
+                with _told("plugged"), IPRoute() as ipr:
+                    bridge = self._prepare(ipr, set_id, project_id)
+                    self._plug(ipr, set_id, project_id, bridge, namespace, nic)
             finally:
                 os.close(namespace)
         self._filter(
@@ -122,14 +125,10 @@ class BridgeNetwork(base.Network):
         digest = hashlib.sha256(of.encode()).hexdigest()
         return start + digest[: _NAME_LENGTH - len(start)]
 
-    def _prepare(self, set_id: str, project_id: str) -> int:
+    def _prepare(self, ipr: Any, set_id: str, project_id: str) -> int:
         """Note the set and have its project's bridge; return its index."""
         name = self._bridge_name(project_id)
-        with (
-            self._locks.held(name),
-            _told("prepared"),
-            IPRoute() as ipr,
-        ):
+        with self._locks.held(name):
             if self._records.get(set_id) is None:
                 self._records.put(set_id, Record(project_id))
             link = _link(ipr, name)
@@ -168,6 +167,9 @@ class BridgeNetwork(base.Network):
                 if not list(ipr.link("dump", master=index)):
                     with _unless_gone():
                         ipr.link("del", index=index)
+                    self._gateways -= {
+                        g for g in self._gateways if g[0] == index
+                    }
             # last: until then a crash leaves the set on the list
             self._records.drop(set_id)
 
@@ -175,30 +177,27 @@ class BridgeNetwork(base.Network):
 
     def _plug(
         self,
+        ipr: Any,
         set_id: str,
         project_id: str,
         bridge: int,
         namespace: int,
         nic: wire.Nic,
     ) -> None:
-        with _told("plugged"), IPRoute() as ipr:
+        if (bridge, nic.gateway) not in self._gateways:
             ipr.addr(
                 "replace", index=bridge, address=nic.gateway, prefixlen=32
             )
-            record = self._records.get(set_id)
-            if record and record.address not in (None, nic.address):
-                assert record.address is not None
-                _drop_route(ipr, record.address, bridge)
-            self._records.put(set_id, Record(project_id, nic.address))
-            self._connect(ipr, set_id, bridge, namespace, nic)
-            # Without prefsrc: the kernel would drop all routes that bear the
-            # gateway's address as soon as one bridge with it goes.
-            ipr.route(
-                "replace",
-                dst=f"{nic.address}/32",
-                oif=bridge,
-                scope="link",
-            )
+            self._gateways.add((bridge, nic.gateway))
+        record = self._records.get(set_id)
+        if record and record.address not in (None, nic.address):
+            assert record.address is not None
+            _drop_route(ipr, record.address, bridge)
+        self._records.put(set_id, Record(project_id, nic.address))
+        self._connect(ipr, set_id, bridge, namespace, nic)
+        # Without prefsrc: the kernel would drop all routes that bear the
+        # gateway's address as soon as one bridge with it goes.
+        ipr.route("replace", dst=f"{nic.address}/32", oif=bridge, scope="link")
 
     def _connect(
         self,

@@ -172,11 +172,17 @@ class Runtime(abc.ABC):
 
     @abc.abstractmethod
     def group(
-        self, set_id: str, resources: spec.Resources | None
+        self,
+        set_id: str,
+        resources: spec.Resources | None,
+        *,
+        boost: bool = False,
     ) -> str | None:
         """Make the cgroup all containers of a set live in, with its limits.
 
         :param resources: the set's caps; None removes the group.
+        :param boost: no cap on CPU time for now, only its weight against
+            others: the set is being started.
         :returns: the parent to name when creating containers.
         """
 

@@ -48,14 +48,19 @@ class Groups:
         self._root = root.strip("/")
         self._mount = mount
 
-    def set(self, set_id: str, resources: spec.Resources) -> str:
-        """Make the group with its limits, or change them."""
+    def set(
+        self, set_id: str, resources: spec.Resources, *, boost: bool = False
+    ) -> str:
+        """Make the group with its limits, or change them.
+
+        :param boost: without a cap on CPU time.
+        """
         name = f"{self._root}/{_checked(set_id)}"
         try:
             if self._version == 1:
-                self._set_v1(name, resources)
+                self._set_v1(name, resources, boost)
             else:
-                self._set_v2(name, resources)
+                self._set_v2(name, resources, boost)
         except OSError as e:
             raise EngineError(
                 f"The limits of the set cannot be set: {e.strerror}."
@@ -75,7 +80,9 @@ class Groups:
         found = {p.resolve() for p in self._mount.iterdir() if p.is_dir()}
         return sorted(found)
 
-    def _set_v1(self, name: str, resources: spec.Resources) -> None:
+    def _set_v1(
+        self, name: str, resources: spec.Resources, boost: bool
+    ) -> None:
         memory = self._mount / "memory"
         self._make_root_v1(memory)
         (memory / name).mkdir(exist_ok=True)
@@ -95,7 +102,7 @@ class Groups:
         cpu.mkdir(parents=True, exist_ok=True)
         quota, period = cpu_cap(resources.millicpus)
         (cpu / "cpu.cfs_period_us").write_text(str(period))
-        (cpu / "cpu.cfs_quota_us").write_text(str(quota))
+        (cpu / "cpu.cfs_quota_us").write_text("-1" if boost else str(quota))
         (cpu / "cpu.shares").write_text(str(cpu_shares(resources.millicpus)))
 
     def _make_root_v1(self, memory: pathlib.Path) -> None:
@@ -106,7 +113,9 @@ class Groups:
             if whole.exists() and whole.read_text().strip() == "0":
                 whole.write_text("1")
 
-    def _set_v2(self, name: str, resources: spec.Resources) -> None:
+    def _set_v2(
+        self, name: str, resources: spec.Resources, boost: bool
+    ) -> None:
         group = self._mount / name
         group.parent.mkdir(parents=True, exist_ok=True)
         for parent in reversed(group.parents):
@@ -119,7 +128,7 @@ class Groups:
         if swap.exists():
             swap.write_text("0")
         quota, period = cpu_cap(resources.millicpus)
-        (group / "cpu.max").write_text(f"{quota} {period}")
+        (group / "cpu.max").write_text(f"{'max' if boost else quota} {period}")
         (group / "cpu.weight").write_text(
             str(_weight(cpu_shares(resources.millicpus)))
         )
@@ -155,15 +164,21 @@ class Slices:
     def __init__(self, command: str = "/usr/bin/systemctl") -> None:
         self._command = command
 
-    def set(self, set_id: str, resources: spec.Resources) -> str:
-        """Set the limits of the slice; return its name."""
+    def set(
+        self, set_id: str, resources: spec.Resources, *, boost: bool = False
+    ) -> str:
+        """Set the limits of the slice; return its name.
+
+        :param boost: without a cap on CPU time.
+        """
         name = self._name(set_id)
         quota, period = cpu_cap(resources.millicpus)
         self._systemctl(
             "set-property",
             "--runtime",
             name,
-            f"CPUQuota={quota * 100 / period:g}%",
+            # empty takes an earlier one back
+            "CPUQuota=" + ("" if boost else f"{quota * 100 / period:g}%"),
             f"CPUWeight={_weight(cpu_shares(resources.millicpus))}",
             f"MemoryMax={resources.memory_mb << 20}",
             "MemorySwapMax=0",

@@ -158,7 +158,11 @@ class DockerRuntime(base.Runtime):
             self._end(stream)
 
     def group(
-        self, set_id: str, resources: spec.Resources | None
+        self,
+        set_id: str,
+        resources: spec.Resources | None,
+        *,
+        boost: bool = False,
     ) -> str | None:
         if self._groups is None:
             found = self.info()
@@ -170,7 +174,7 @@ class DockerRuntime(base.Runtime):
                 )
             )
         if resources is not None:
-            return self._groups.set(set_id, resources)
+            return self._groups.set(set_id, resources, boost=boost)
         self._groups.remove(set_id)
         self._names.remove(set_id)
         return None

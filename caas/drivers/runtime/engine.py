@@ -4,10 +4,12 @@ import contextlib
 import re
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import docker
 import docker.errors
 import requests
+from docker.transport import UnixHTTPAdapter
 
 from caas.drivers.runtime.base import EngineError
 
@@ -53,6 +55,17 @@ class Absent(EngineError):
 
 class Conflict(EngineError):
     """A name is taken, or something is going on that excludes this."""
+
+
+class _OnePool(UnixHTTPAdapter):
+    """Keeps connections for the next call, whatever its URL.
+
+    That of the SDK has a pool for each URL, and those have an id in them: a
+    new connection for each call.
+    """
+
+    def get_connection(self, url: Any, proxies: Any = None) -> Any:
+        return super().get_connection("", proxies)
 
 
 class Engine:
@@ -101,6 +114,13 @@ class Engine:
                     timeout=self._timeout,  # type: ignore[arg-type]
                     max_pool_size=POOL,
                 )
+                if self._url.startswith("unix://"):
+                    adapter = _OnePool(
+                        self._url.removeprefix("unix://"),
+                        self._timeout,  # type: ignore[arg-type]
+                        max_pool_size=POOL,
+                    )
+                    api.mount("http+docker://", adapter)
                 # no look at proxies and netrc with each request
                 api.trust_env = False
                 self._api = api

@@ -43,6 +43,7 @@ class FakeRuntime(base.Runtime):
     :ivar containers: by engine id.
     :ivar configs: what each was made from, by engine id.
     :ivar groups: caps of the cgroups there are, by set id.
+    :ivar boosted: those of them whose CPU time is not capped.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class FakeRuntime(base.Runtime):
         self.containers: dict[str, base.RuntimeContainer] = {}
         self.configs: dict[str, base.ContainerConfig] = {}
         self.groups: dict[str, spec.Resources] = {}
+        self.boosted: set[str] = set()
         self._events: list[base.RuntimeEvent] = []
         self._changed = threading.Condition(threading.RLock())
         self._streams = 0
@@ -207,13 +209,20 @@ class FakeRuntime(base.Runtime):
                 return
 
     def group(
-        self, set_id: str, resources: spec.Resources | None
+        self,
+        set_id: str,
+        resources: spec.Resources | None,
+        *,
+        boost: bool = False,
     ) -> str | None:
         with self.faults.call("runtime.group", set_id), self._changed:
+            self.boosted.discard(set_id)
             if resources is None:
                 self.groups.pop(set_id, None)
                 return None
             self.groups[set_id] = resources
+            if boost:
+                self.boosted.add(set_id)
             return f"/fake/{set_id}"
 
     def close(self) -> None:

@@ -148,13 +148,15 @@ def test_a_set_comes_up_with_the_least_of_calls(host):
     host.conductor.wait_for(lambda: host.conductor.facts is not None)
     before = len(host.faults.calls)
     one = create(host, *THREE)
+    until(lambda: not host.runtime.boosted)
     calls = [c.method for c in host.faults.calls[before:]]
     counts = {m: calls.count(m) for m in calls}
     # where a bind comes from is asked of memory, once for each mount
     counts.pop("volume.source")
     assert counts == {
         "volume.create": 1,
-        "runtime.group": 1,
+        # before the first container and after the last
+        "runtime.group": 2,
         "network.prepare": 1,
         "image.present": 1,
         "image.ensure": 1,
@@ -506,6 +508,8 @@ def test_a_new_agent_touches_nothing(host):
         "volume.capacity_gb",
         "network.list",
         "network.plug",
+        # the limits it has had, once more
+        "runtime.group",
     }
 
 

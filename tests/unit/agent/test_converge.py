@@ -51,7 +51,7 @@ def test_first_everything_that_needs_nothing_else():
     assert step.phase == Phase.PREPARING
     assert set(step.actions) == {
         act.MakeVolume(),
-        act.MakeGroup(),
+        act.MakeGroup(boost=True),
         act.PrepareNetwork(),
         act.EnsureImage(THREE[0].spec.image.digest),
     }
@@ -114,7 +114,76 @@ def test_least_work():
     assert sorted(what for what, _ in world.log if what != "note") == sorted(
         ["EnsureImage", "MakeVolume", "MakeGroup", "PrepareNetwork", "Plug"]
         + ["Create", "Start"] * 4
+        + ["CapGroup"]
     )
+
+
+# The cap on CPU time.
+
+
+def test_cpu_time_is_capped_when_all_have_started():
+    world = World(wanted(*THREE))
+    while True:
+        step = world.decide()
+        if act.CapGroup() in world.found.busy:
+            break
+        assert world.boosted or not world.running()
+        world.finish(min(world.found.busy, key=repr))
+    # it runs, and nobody has to wait for the cap to hear that
+    assert step.phase == Phase.RUNNING
+    world.settle()
+    assert not world.boosted
+
+
+def test_cpu_time_is_capped_after_a_while_whatever_else():
+    world = World(wanted(container("a"), container("b", 1)))
+    while not world.running():
+        world.decide()
+        world.finish(min(world.found.busy, key=repr))
+    while True:
+        step = world.decide()
+        todo = [
+            a
+            for a in sorted(world.found.busy, key=repr)
+            if getattr(a, "name", "") != "b"
+        ]
+        if not todo:
+            break
+        world.finish(todo[0])
+    infra = world.found.containers[INFRA]
+    assert step.wake == infra.started + 5
+    assert world.boosted
+    world.now = step.wake
+    assert act.CapGroup() in world.decide().actions
+
+
+def test_cpu_time_is_capped_from_the_start_if_told_so():
+    from caas.agent.converge import converge
+
+    world = World(wanted())
+    for _ in range(3):
+        step = converge(
+            world.wanted,
+            world.found,
+            listed=True,
+            now=world.now,
+            rules=Rules(boost=0),
+        )
+        for action in step.actions:
+            if isinstance(action, act.Note):
+                world.found.note(action)
+    assert act.MakeGroup(boost=False) in step.actions
+    world.found.done(act.MakeGroup(boost=False), "/group", 1)
+    assert world.found.capped
+
+
+def test_a_new_run_of_the_agent_sees_to_the_cap():
+    world = World(wanted(*THREE))
+    world.settle()
+    world.boosted = True
+    world.restart_agent()
+    assert world.settle().phase == Phase.RUNNING
+    assert not world.boosted
 
 
 def test_progress_is_the_reason():
@@ -573,9 +642,9 @@ def test_a_new_agent_touches_no_container():
     world.restart_agent()
     step = world.decide()
     assert step.phase == Phase.RUNNING
-    assert step.actions == (_plug(world),)
+    assert set(step.actions) == {_plug(world), act.CapGroup()}
     assert world.settle().phase == Phase.RUNNING
-    assert {what for what, _ in world.log} == {"Plug"}
+    assert {what for what, _ in world.log} == {"CapGroup", "Plug"}
 
 
 def test_a_new_agent_without_its_disk_touches_none_either():
@@ -585,7 +654,7 @@ def test_a_new_agent_without_its_disk_touches_none_either():
     world.log.clear()
     world.restart_agent(books=False)
     assert world.settle().phase == Phase.RUNNING
-    assert world.log == [("note", "Adopt"), ("Plug", "")]
+    assert world.log == [("note", "Adopt"), ("CapGroup", ""), ("Plug", "")]
     # and carries out the next restart
     again(world, restart_epoch=4)
     assert world.settle().phase == Phase.RUNNING
@@ -816,6 +885,8 @@ def _goal_reached(world, step):
         assert step.phase == Phase.GONE
         assert world.left() == set()
         return
+    if INFRA in world.running():
+        assert not world.boosted, "CPU time is not capped"
     if world.wanted.desired == Desired.STOPPED:
         assert step.phase == Phase.STOPPED
         assert world.running() == []

@@ -33,6 +33,7 @@ class World:
         self.containers: dict[str, base.RuntimeContainer] = {}
         self.made_for: dict[str, str] = {}
         self.netns: dict[str, str] = {}
+        self.boosted = False
         self.volume = self.group = self.network = False
         self.images: set[str] = set()
         self.plugged: str | None = None
@@ -165,7 +166,14 @@ class World:
 
     def _do_MakeGroup(self, action):  # noqa: N802
         def call():
-            self.group = True
+            self.group, self.boosted = True, action.boost
+            return "/group"
+
+        return call
+
+    def _do_CapGroup(self, action):  # noqa: N802
+        def call():
+            self.group, self.boosted = True, False
             return "/group"
 
         return call

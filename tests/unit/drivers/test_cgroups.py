@@ -53,6 +53,21 @@ def test_version_2(tmp_path: pathlib.Path) -> None:
     assert not (group / "cgroup.subtree_control").exists()
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_boost_is_no_cap_on_cpu_time(
+    tmp_path: pathlib.Path, version: int
+) -> None:
+    (tmp_path / "memory").mkdir()
+    groups = cgroups.Groups(version, "/caas", tmp_path)
+    file, none, capped = {
+        1: (f"cpu/caas/{SET}/cpu.cfs_quota_us", "-1", "50000"),
+        2: (f"caas/{SET}/cpu.max", "max 100000", "50000 100000"),
+    }[version]
+    for boost in (True, False, True):
+        groups.set(SET, SMALL, boost=boost)
+        assert (tmp_path / file).read_text() == (none if boost else capped)
+
+
 def test_version_2_again(tmp_path: pathlib.Path) -> None:
     groups = cgroups.Groups(2, "/caas", tmp_path)
     groups.set(SET, SMALL)
@@ -146,9 +161,12 @@ def test_slice(tmp_path: pathlib.Path) -> None:
     command.chmod(0o755)
     slices = cgroups.Slices(command=str(command))
     name = "caas-6f1e9d5c000040008000000000000001.slice"
+    assert slices.set(SET, SMALL, boost=True) == name
     assert slices.set(SET, SMALL) == name
     slices.remove(SET)
     assert told.read_text().splitlines() == [
+        f"set-property --runtime {name} CPUQuota= CPUWeight=20 "
+        f"MemoryMax={128 << 20} MemorySwapMax=0",
         f"set-property --runtime {name} CPUQuota=50% CPUWeight=20 "
         f"MemoryMax={128 << 20} MemorySwapMax=0",
         f"stop {name}",
