@@ -24,14 +24,14 @@ class MakeVolume(Action):
 
 @dataclasses.dataclass(frozen=True)
 class MakeGroup(Action):
-    """:ivar boost: CPU time is not capped yet, see :class:`CapGroup`."""
+    """:ivar boost: CPU time is not capped yet, see :class:`Limit`."""
 
     boost: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
-class CapGroup(Action):
-    """Give the cgroup all its limits: the set has started."""
+class Limit(Action):
+    """Give the cgroup, and containers that have others, all their limits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Begin(Note):
 BUILDING = (
     MakeVolume,
     MakeGroup,
-    CapGroup,
+    Limit,
     PrepareNetwork,
     Plug,
     Create,

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from caas.drivers.runtime import base
 from caas.model import spec, wire
@@ -19,6 +19,12 @@ LABEL_INFRA = "caas.infra"
 VOLUME_TARGET = "/volume"
 
 _MIB = 1024 * 1024
+
+
+class Limited(Protocol):
+    """A container in the engine."""
+
+    limits: base.Limits | None
 
 
 def digest(container: spec.ContainerSpec) -> str:
@@ -93,7 +99,7 @@ def business(
         base.LABEL_CONFIG: digest(made_of),
         LABEL_INFRA: infra_id,
     }
-    has = wanted.resources
+    caps = limits(wanted, made_of)
     return base.ContainerConfig(
         name=engine_name(wanted, made_of.name),
         image=image,
@@ -110,18 +116,40 @@ def business(
         ),
         infra_id=infra_id,
         cgroup_parent=group,
+        millicpus=caps.millicpus if caps else None,
+        memory_bytes=caps.memory_bytes if caps else None,
+    )
+
+
+def limits(
+    wanted: wire.Wanted, container: spec.ContainerSpec
+) -> base.Limits | None:
+    """The caps of a container; None where the set has none."""
+    has = wanted.resources
+    if has is None:
+        return None
+    percent = container.cpu_percent
+    return base.Limits(
         # all of it is what the cgroup of the set allows anyway
         millicpus=(
-            max(1, has.millicpus * made_of.cpu_percent // 100)
-            if has and made_of.cpu_percent < 100
-            else None
+            max(1, has.millicpus * percent // 100) if percent < 100 else None
         ),
-        memory_bytes=(
-            has.memory_mb * _MIB * made_of.memory_percent // 100
-            if has
-            else None
-        ),
+        memory_bytes=has.memory_mb * _MIB * container.memory_percent // 100,
     )
+
+
+def other_limits(
+    wanted: wire.Wanted, there: Mapping[str, Limited]
+) -> dict[str, base.Limits]:
+    """By name, limits of containers known to have others now."""
+    found = {}
+    for container in wanted.containers:
+        name = container.spec.name
+        should = limits(wanted, container.spec)
+        has = there[name].limits if name in there else None
+        if should is not None and has is not None and has != should:
+            found[name] = should
+    return found
 
 
 def sub_paths(wanted: wire.Wanted) -> list[str]:

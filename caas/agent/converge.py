@@ -15,7 +15,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from caas.agent import actions as act
-from caas.agent.config import INFRA, digest
+from caas.agent.config import INFRA, digest, other_limits
 from caas.agent.found import (
     RETRY_CAP,
     Book,
@@ -52,12 +52,14 @@ class Rules:
 class Step:
     """:ivar phase: to report; None leaves the last one.
     :ivar wake: when to look again though nothing happened.
+    :ivar refused: why it cannot have the limits that are wanted.
     """
 
     phase: Phase | None
     reason: str = ""
     actions: tuple[act.Action, ...] = ()
     wake: float | None = None
+    refused: str = ""
 
 
 #: What is said of a set before the first full list of a run has come.
@@ -146,6 +148,7 @@ class _Plan:
         self.unlisted = False
         self.failed: list[str] = []
         self.held: list[str] = []
+        self.refused = ""
 
     # Small words the branches below are made of.
 
@@ -168,6 +171,9 @@ class _Plan:
             return False
         if self.wanted and fault.revision != self.wanted.revision:
             return False
+        if fault.permanent and isinstance(action, act.Limit):
+            self.refused = fault.reason
+            return True
         building = isinstance(action, (*act.BUILDING, act.EnsureImage))
         if fault.permanent and building:
             if fault.reason not in self.failed:
@@ -191,7 +197,9 @@ class _Plan:
             reason = "; ".join(dict.fromkeys(self.held))
         elif self.unlisted:
             reason = UNLISTED
-        return Step(phase, reason, tuple(self.actions), self.wake)
+        return Step(
+            phase, reason, tuple(self.actions), self.wake, self.refused
+        )
 
     def note(self, note: act.Note) -> Step:
         return Step(None, "", (note,))
@@ -313,7 +321,7 @@ class _Plan:
         if self.building:
             return self.step(Phase.STOPPING)
         self.remove_strays()
-        self._cap(True)
+        self._limit(True)
         running = [name for name, there in self.business() if there.running]
         self.stop_reverse(running, wanted.grace_period)
         if running:
@@ -339,9 +347,11 @@ class _Plan:
             self.launched(c.spec.name) and not self._making_way(c.spec.name)
             for c in wanted.containers
         )
-        self._cap(up or bool(self.failed))
+        self._limit(up or bool(self.failed))
         if self.failed:
             return self.step(Phase.FAILED)
+        if up and self._resizing() and not self.refused:
+            return self.step(Phase.STARTING)
         if up:
             return self.step(Phase.RUNNING, "; ".join(backoff))
         if self.unlisted:
@@ -501,7 +511,7 @@ class _Plan:
         """The cgroup; without a cap on CPU time where nothing runs yet."""
         boost = self.rules.boost > 0
         again = boost and self.found.capped and not self.infra_up
-        if (again or not self.found.grouped) and not self._has(act.CapGroup):
+        if (again or not self.found.grouped) and not self._has(act.Limit):
             self.do(act.MakeGroup(boost=boost))
 
     def _has(self, kind: type[act.Action]) -> bool:
@@ -509,19 +519,30 @@ class _Plan:
         both = (*self.found.busy, *self.actions)
         return any(isinstance(action, kind) for action in both)
 
-    def _cap(self, started: bool) -> None:
-        """Cap CPU time once all have started, or after a while."""
+    def _resizing(self) -> bool:
+        """The set runs with other limits than it is to have."""
+        wanted, found = self.target, self.found
+        return found.limits not in (None, wanted.resources) or bool(
+            other_limits(wanted, found.containers)
+        )
+
+    def _limit(self, started: bool) -> None:
+        """All limits, with that on CPU time once all have started, or after
+        a while."""
         infra = self.infra
-        if self.found.capped or infra is None or not infra.running:
+        if infra is None or not infra.running or self._has(act.MakeGroup):
             return
-        if self._has(act.MakeGroup):
+        if self._resizing():
+            self.do(act.Limit())
+            return
+        if self.found.capped:
             return
         began = infra.started or 0.0
         due = began + self.rules.boost
         if not started and began <= self.now < due:
             self.look_at(due)
         else:
-            self.do(act.CapGroup())
+            self.do(act.Limit())
 
     def _start(self) -> list[str]:
         """Infra, plug, then business by Index.

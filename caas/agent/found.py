@@ -59,6 +59,7 @@ class Container:
     :ivar error: why its command could not be run.
     :ivar revision: it was last started under, in this run of the agent.
     :ivar died: the last end an event told of.
+    :ivar limits: its caps, None when not looked at.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Container:
     error: str = ""
     revision: int = 0
     died: Death | None = None
+    limits: base.Limits | None = None
 
     @property
     def running(self) -> bool:
@@ -142,6 +144,7 @@ class Found:
     :ivar volume: and ``grouped``, ``prepared``, ``plugged``: made sure of in
         this run of the agent.
     :ivar capped: likewise, of the cap on CPU time.
+    :ivar limits: what the cgroup was last given in this run of the agent.
     :ivar released: nothing but containers can be left of the set.
     :ivar round: rises whenever all business containers are to be started
         once more; one whose book names an older round is yet to be.
@@ -164,6 +167,7 @@ class Found:
     volume: bool = False
     grouped: bool = False
     capped: bool = False
+    limits: spec.Resources | None = None
     group: str | None = None
     prepared: bool = False
     plugged: bool = False
@@ -380,11 +384,8 @@ class Found:
                 self.progress.pop(digest, None)
             case act.MakeVolume():
                 self.volume, self.released = True, False
-            case act.MakeGroup(boost):
-                self.grouped, self.released = True, False
-                self.capped, self.group = not boost, result
-            case act.CapGroup():
-                self.grouped, self.capped, self.group = True, True, result
+            case act.MakeGroup() | act.Limit():
+                self._limited(action, *result)
             case act.PrepareNetwork():
                 self.prepared, self.released = True, False
             case act.Plug(pid):
@@ -395,7 +396,7 @@ class Found:
             case act.Release():
                 self.volume = self.grouped = self.capped = False
                 self.prepared = self.plugged = False
-                self.group = None
+                self.group = self.limits = None
                 self.released = True
             case act.Start():
                 return self._started(action, result, revision)
@@ -404,6 +405,19 @@ class Found:
             case _:
                 self._container_done(action, result)
         return []
+
+    def _limited(
+        self,
+        action: act.MakeGroup | act.Limit,
+        group: str | None,
+        limits: spec.Resources | None,
+        members: Mapping[str, base.Limits],
+    ) -> None:
+        self.group, self.limits = group, limits
+        self.grouped, self.released = True, False
+        self.capped = not (isinstance(action, act.MakeGroup) and action.boost)
+        for there in self.containers.values():
+            there.limits = members.get(there.id, there.limits)
 
     def _container_done(self, action: act.Action, result: Any) -> None:
         match action:
@@ -555,5 +569,6 @@ def _update(there: Container, state: base.RuntimeContainer) -> None:
     there.error = state.error if state.state == "exited" else ""
     there.started = seconds(state.started_at)
     there.finished = seconds(state.finished_at)
+    there.limits = state.limits or there.limits
     if state.oom_killed:
         there.oomed = there.finished or there.started

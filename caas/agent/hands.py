@@ -19,7 +19,7 @@ from caas.drivers.image import base as image_base
 from caas.drivers.network import base as network_base
 from caas.drivers.runtime import base as runtime_base
 from caas.drivers.volume import base as volume_base
-from caas.model import wire
+from caas.model import spec, wire
 
 Call = Callable[[], Any]
 
@@ -141,15 +141,16 @@ class Hands:
                     wanted.resources.disk_gb if wanted.resources else 0,
                     config.sub_paths(wanted),
                 )
-            case act.MakeGroup() | act.CapGroup():
-                if wanted.resources is None:
-                    return lambda: None
-                return functools.partial(
-                    drivers.runtime.group,
-                    wanted.id,
-                    wanted.resources,
-                    boost=isinstance(action, act.MakeGroup) and action.boost,
-                )
+            case act.MakeGroup(boost):
+                return functools.partial(self._group, wanted, boost, {})
+            case act.Limit():
+                members = {
+                    found.containers[name].id: limits
+                    for name, limits in config.other_limits(
+                        wanted, found.containers
+                    ).items()
+                }
+                return functools.partial(self._group, wanted, False, members)
             case act.PrepareNetwork():
                 return functools.partial(
                     drivers.network.prepare, wanted.id, wanted.project_id
@@ -170,6 +171,20 @@ class Hands:
             case act.Create(name):
                 return self._create(name, wanted, found)
         raise NotImplementedError(action)
+
+    def _group(
+        self,
+        wanted: wire.Wanted,
+        boost: bool,
+        members: Mapping[str, runtime_base.Limits],
+    ) -> tuple[str | None, spec.Resources | None, Any]:
+        """:returns: the group, its limits, and those of containers by id."""
+        group = None
+        if wanted.resources is not None:
+            group = self.drivers.runtime.group(
+                wanted.id, wanted.resources, boost=boost, members=members
+            )
+        return group, wanted.resources, members
 
     def _create_infra(
         self, wanted: wire.Wanted, group: str | None

@@ -311,7 +311,7 @@ class Keeper:
             return
         reason = step.reason if step.phase is None else self._reason
         if step.phase is not None or step.reason:
-            self._observe(target, self.found.phase, reason)
+            self._observe(target, self.found.phase, reason, step.refused)
         if step.phase in (Phase.RUNNING, Phase.FINISHED):
             self.found.settle(target.revision)
         old_gone = (
@@ -321,7 +321,13 @@ class Keeper:
         for old in self._wanted[:-1]:
             self._observe(old, Phase.GONE if old_gone else Phase.STOPPING, "")
 
-    def _observe(self, wanted: wire.Wanted, phase: Phase, reason: str) -> None:
+    def _observe(
+        self,
+        wanted: wire.Wanted,
+        phase: Phase,
+        reason: str,
+        refused: str = "",
+    ) -> None:
         report = status.set_report(
             wanted,
             self.found,
@@ -329,6 +335,7 @@ class Keeper:
             reason,
             received=self._received,
             rules=self.shared.rules,
+            refused=refused,
         )
         events, self._events = self._events, []
         self.shared.books.observe(report, events)

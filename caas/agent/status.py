@@ -17,8 +17,11 @@ def set_report(
     *,
     received: float | None,
     rules: Rules,
+    refused: str = "",
 ) -> wire.SetReport:
-    """:param received: when this revision arrived (s since the epoch)."""
+    """:param received: when this revision arrived (s since the epoch).
+    :param refused: why it cannot have the limits that are wanted.
+    """
     containers: tuple[wire.ContainerReport, ...] = ()
     if phase != Phase.GONE and wanted.desired != Desired.DELETED:
         containers = (
@@ -37,6 +40,7 @@ def set_report(
         reason=reason,
         received_at=iso(received),
         ready_at=iso(found.ready) if phase == Phase.RUNNING else None,
+        refused=refused,
         containers=containers,
     )
 

@@ -14,7 +14,8 @@ from caas import pull
 from caas.conductor import observe
 from caas.conductor.settings import Settings
 from caas.conductor.wanted import Writer
-from caas.model import wire
+from caas.core import resize
+from caas.model import spec, wire
 from caas.model.hosts import liveness
 from caas.model.states import Desired, HostStatus
 from caas.store import claims, events, placements, reports, sets
@@ -24,7 +25,9 @@ LOG = logging.getLogger(__name__)
 
 
 class Agents:
-    """:param clock: now, UTC without zone."""
+    """:param clock: now, UTC without zone.
+    :param look_again: told of sets of which hosts have to be told something.
+    """
 
     def __init__(
         self,
@@ -32,11 +35,13 @@ class Agents:
         tokens: pull.Tokens,
         settings: Settings,
         clock: Callable[[], datetime.datetime],
+        look_again: Callable[[list[str]], None],
     ) -> None:
         self._store = store
         self._tokens = tokens
         self._settings = settings
         self._clock = clock
+        self._look_again = look_again
 
     def sync(self, report: dict[str, Any]) -> dict[str, Any]:
         """Take in a report; see :mod:`caas.model.wire`.
@@ -46,7 +51,9 @@ class Agents:
         """
         parsed = wire.Report.from_dict(report)
         host = self._host(parsed)
-        version = self._take_in(host, parsed)
+        version, changed = self._take_in(host, parsed)
+        if changed:
+            self._look_again(changed)
         answer: dict[str, Any] = {"version": version, "sets": None}
         if version != parsed.version:
             answer.update(self._listing(host.id))
@@ -83,8 +90,14 @@ class Agents:
         return found
 
     @retry
-    def _take_in(self, host: reports.Host, report: wire.Report) -> int:
-        """One transaction.  :returns: the version of the host's list."""
+    def _take_in(
+        self, host: reports.Host, report: wire.Report
+    ) -> tuple[int, list[str]]:
+        """One transaction.
+
+        :returns: the version of the host's list, and sets of which something
+            else is wanted now.
+        """
         now = self._clock()
         with self._store.writer() as conn:
             if not reports.fence(conn, host.id, report, now):
@@ -94,14 +107,15 @@ class Agents:
                     report.seq,
                     report.host,
                 )
-                return placements.version_of(conn, host.id)
+                return placements.version_of(conn, host.id), []
+            changed: list[str] = []
             rows = self._back(host, report, now)
             if report.sets or report.events:
-                rows += _Intake(conn, host, report, now).run(
-                    self._settings.settle_timeout
-                )
+                intake = _Intake(conn, host, report, now)
+                rows += intake.run(self._settings.settle_timeout)
+                changed = intake.changed
             events.add_many(conn, rows)
-            return placements.version_of(conn, host.id)
+            return placements.version_of(conn, host.id), changed
 
     def _back(
         self, host: reports.Host, report: wire.Report, now: datetime.datetime
@@ -143,7 +157,10 @@ class Agents:
 
 
 class _Intake:
-    """The sets and events of one report, in the transaction of its fence."""
+    """The sets and events of one report, in the transaction of its fence.
+
+    :ivar changed: sets of which something else is wanted now.
+    """
 
     def __init__(
         self,
@@ -156,6 +173,7 @@ class _Intake:
         self._host = host
         self._report = report
         self._now = now
+        self.changed: list[str] = []
         ids = {one.id for one in report.sets}
         ids.update(event.set_id for event in report.events)
         # a host has a say about what is claimed on it, and nothing else
@@ -166,6 +184,7 @@ class _Intake:
         """Write what is to be written but the events, which are returned."""
         gone: dict[claims.Key, Any] = {}
         afters: list[reports.Seen] = []
+        resizing: list[tuple[reports.Seen, str]] = []
         parts: list[tuple[str, wire.ContainerReport]] = []
         rows: list[dict[str, Any]] = []
         happened: list[tuple[reports.Seen, observe.Happening]] = []
@@ -183,16 +202,41 @@ class _Intake:
                 )
                 if after != before:
                     afters.append(after)
+                if after.resize_revision and after.current:
+                    resizing.append((after, one.refused))
                 parts += [(one.id, part) for part in one.containers]
                 if happening is not None:
                     happened.append((after, happening))
         if afters:
             reports.observe(self._conn, afters)
+        self._resizes(resizing)
         if parts:
             reports.observe_containers(self._conn, parts)
         if gone:
             rows += self._release(gone)
         return rows + self._happenings(happened) + self._agent_events()
+
+    def _resizes(self, reported: list[tuple[reports.Seen, str]]) -> None:
+        """Resizes that are carried out, or that the host refuses."""
+        for seen, refused in reported:
+            if not refused and not observe.settled(seen):
+                continue
+            item = sets.get(self._conn, seen.id)
+            if item is None or not item.current:
+                continue
+            if not refused:
+                resize.finish(self._conn, item)
+            elif resize.take_back(self._conn, item, refused, self._now):
+                self.changed.append(item.id)
+            size = item.resize_from if refused else item.resources
+            claims.shrink(
+                self._conn,
+                self._host.id,
+                (item.id, item.incarnation),
+                size
+                if isinstance(size, spec.Resources)
+                else spec.pick(spec.Resources, size),
+            )
 
     def _release(self, gone: dict[claims.Key, Any]) -> list[dict[str, Any]]:
         """Free what is gone; end the sets of which nothing is left."""
@@ -229,9 +273,10 @@ class _Intake:
                     if item.desired == Desired.STOPPED
                     else "set.start"
                 )
-                happening = dataclasses.replace(
-                    happening, action=asked.get(item.id, default)
-                )
+                action = asked.get(item.id, default)
+                if action is None:
+                    continue
+                happening = dataclasses.replace(happening, action=action)
             rows.append(self._event(item, happening))
         return rows
 

@@ -39,8 +39,10 @@ class Conductor:
             settings,
             clock,
         )
-        self.agents = Agents(store, tokens, settings, clock)
         self.loop = Loop(self.worker.work, settings.batch_delay)
+        self.agents = Agents(
+            store, tokens, settings, clock, self.loop.look_again
+        )
         self.sweeper = Sweeper(
             store, self.loop.look_again, settings, clock, version
         )

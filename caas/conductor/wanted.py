@@ -7,7 +7,7 @@ from typing import Any
 from caas import pull
 from caas.conductor.batch import Batch
 from caas.conductor.settings import Network
-from caas.model import wire
+from caas.model import spec, wire
 from caas.model.containers import BUSINESS
 from caas.model.sets import Set
 from caas.model.states import Desired
@@ -25,18 +25,26 @@ class Writer:
         self._pulls: dict[str, wire.Pull] = {}
 
     def present(self, item: Set) -> wire.Wanted:
-        """The present incarnation of a set, with its containers."""
+        """The present incarnation of a set, with its containers.
+
+        Of a resize for which nothing is claimed yet a host must not know: it
+        is told what was wanted just before.
+        """
+        revision, resources = item.revision, item.resources
+        if item.issued < item.resize_revision:
+            revision = item.resize_revision - 1
+            resources = spec.pick(spec.Resources, item.resize_from)
         return wire.Wanted(
             id=item.id,
             incarnation=item.incarnation,
-            revision=item.revision,
+            revision=revision,
             desired=item.desired,
             project_id=item.project_id,
             name=item.name,
             hostname=item.hostname,
             restart_epoch=item.restart_epoch,
             grace_period=item.grace_period,
-            resources=item.resources,
+            resources=resources,
             nic=self._network.nic(item.address) if item.address else None,
             containers=tuple(
                 wire.WantedContainer(

@@ -19,6 +19,7 @@ from caas.conductor.reconcile import Action
 from caas.conductor.settings import Settings
 from caas.conductor.view import View
 from caas.conductor.wanted import Writer, assigns
+from caas.core import resize
 from caas.model.sets import Set
 from caas.model.spec import Resources
 from caas.model.states import Desired
@@ -145,6 +146,8 @@ class Worker:
                 ended = sets.tombstone(conn, ends, now)
             self._sets(conn, batch, plan, new, now)
             current = placements.reread(conn, batch.leased, batch.token)
+            if self._grow(conn, batch, current, now):
+                current = placements.reread(conn, batch.leased, batch.token)
             lost = self._claims(conn, batch, placed, current, now)
             arrived = {i: placed[i] for i in placed if i not in lost}
             told = claims.told(conn, batch.hosts(placed))
@@ -210,6 +213,7 @@ class Worker:
             if set_id in plan.placed:
                 row["b_host"] = plan.placed[set_id]
                 row["b_incarnation"] = item.incarnation
+                row["b_revision"] = item.revision
                 row["b_address"] = item.address or new[set_id]
                 row["b_deadline"] = self._deadline(now, 0)
                 place.append(row)
@@ -320,6 +324,43 @@ class Worker:
             sets.free_addresses(conn, set_ids)
         return {i for set_ids in lost.values() for i in set_ids}
 
+    def _grow(
+        self,
+        conn: Any,
+        batch: Batch,
+        current: dict[str, Set],
+        now: datetime.datetime,
+    ) -> bool:
+        """Claim what sets being resized are to have, or take that back.
+
+        :returns: whether any was taken back.
+        """
+        refused = []
+        for set_id in sorted(batch.told):
+            item = current.get(set_id)
+            if (
+                item is None
+                or not item.resize_revision
+                or item.host_id is None
+                or item.desired == Desired.DELETED
+            ):
+                continue
+            lacking = claims.grow(
+                conn,
+                item.host_id,
+                (item.id, item.incarnation),
+                item.resources,
+                self._settings.ratios,
+            )
+            if lacking is not None and resize.take_back(
+                conn, item, _too_little(lacking), now
+            ):
+                refused.append(set_id)
+        if refused:
+            # told of with this batch, so nobody has to look again
+            placements.reissue(conn, refused)
+        return bool(refused)
+
     def _events(
         self,
         batch: Batch,
@@ -359,6 +400,25 @@ class Worker:
             if batch.item(i).desired == Desired.STOPPED
         ]
         return rows
+
+
+def _too_little(lacking: claims.Lacking) -> str:
+    """Why a host cannot give a set what it is to have."""
+    more, free = lacking.more, lacking.free
+    parts = [
+        f"{what}: {asked:g} more asked for, {left:g} free"
+        for what, asked, left in (
+            ("CPUs", more.millicpus / 1000, free.millicpus / 1000),
+            ("memory", more.memory_mb, free.memory_mb),
+            ("disk", more.disk_gb, free.disk_gb),
+        )
+        if asked > left
+    ]
+    units = "memory in MiB, disk in GiB"
+    return (
+        f"The host of the set has too little left ({units}) - "
+        f"{'; '.join(parts)}."
+    )
 
 
 def _event(item: Set, action: str, **fields: Any) -> dict[str, Any]:

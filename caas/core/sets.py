@@ -79,14 +79,7 @@ def _check_containers(
                 "within a set."
             )
         names.add(name)
-        percent = item.get("memory_percent", 100)
-        memory = flavor.resources.memory_mb * percent / 100
-        if memory < MIN_MEMORY_MB:
-            raise exception.BadRequest(
-                f"Container {name!r} would get {memory:.1f} MiB "
-                f"({percent} % of {flavor.resources.memory_mb} MiB); at "
-                f"least {MIN_MEMORY_MB} MiB are needed to start it."
-            )
+        check_memory(name, item.get("memory_percent", 100), flavor)
         for port in item.get("ports") or ():
             key = (port["port"], port.get("protocol", "tcp"))
             other = ports.setdefault(key, name)
@@ -101,6 +94,17 @@ def _check_containers(
             raise exception.BadRequest(
                 f"Container {name!r} has two mounts on the same path."
             )
+
+
+def check_memory(name: str, percent: int, flavor: Flavor) -> None:
+    """:raises BadRequest: a container would get too little to start."""
+    memory = flavor.resources.memory_mb * percent / 100
+    if memory < MIN_MEMORY_MB:
+        raise exception.BadRequest(
+            f"Container {name!r} would get {memory:.1f} MiB "
+            f"({percent} % of {flavor.resources.memory_mb} MiB); at "
+            f"least {MIN_MEMORY_MB} MiB are needed to start it."
+        )
 
 
 def _spec(item: dict[str, Any], image: spec.ImageRef) -> spec.ContainerSpec:
@@ -137,10 +141,10 @@ def _insert(
     project_id = ctx.project_scope
     with deps.store.reader() as conn:
         quota = quotas.get(conn, project_id, deps.quota_defaults)
-    _prepare_quota(deps, project_id, quota)
+    prepare_quota(deps, project_id, quota)
     count = min(max_count, _room(quota, each))
     if count < min_count:
-        raise _over_quota(quota, each, min_count)
+        raise over_quota(quota, each, min_count, f"{min_count} such set(s)")
     items = _build(ctx, body, flavor, specs, count)
     with deps.store.writer() as conn:
         lacking = quotas.claim(
@@ -152,21 +156,21 @@ def _insert(
         if lacking is not None:
             # Somebody else took it between our look and our claim.
             raise exception.Conflict(
-                f"Another request used the project's {_shown(lacking)} quota "
+                f"Another request used the project's {shown(lacking)} quota "
                 "at the same moment; try again."
             )
         store.insert(conn, items)
         events.add_many(
             conn,
             [
-                _event(ctx, s.id, "set.create", details={"name": s.name})
+                set_event(ctx, s.id, "set.create", details={"name": s.name})
                 for s in items
             ],
         )
     return items
 
 
-def _prepare_quota(deps: Deps, project_id: str, quota: Quota) -> None:
+def prepare_quota(deps: Deps, project_id: str, quota: Quota) -> None:
     if any(usage.used for usage in quota.resources.values()):
         return
     try:
@@ -186,25 +190,28 @@ def _room(quota: Quota, each: dict[str, int]) -> int:
     return max(0, min(rooms, default=10**9))
 
 
-def _shown(resource: str) -> str:
+def shown(resource: str) -> str:
     return "vcpus" if resource == "millicpus" else resource
 
 
-def _over_quota(
-    quota: Quota, each: dict[str, int], count: int
+def over_quota(
+    quota: Quota, each: dict[str, int], count: int, what: str
 ) -> exception.QuotaExceeded:
-    """Name every resource there is too little of."""
+    """Name every resource there is too little of.
+
+    :param what: it is too small for.
+    """
     parts = []
     for resource, usage in quota.resources.items():
         asked = each[resource] * count
         if 0 <= usage.limit < usage.used + asked:
             scale = 1000 if resource == "millicpus" else 1
             parts.append(
-                f"{_shown(resource)}: asked {asked / scale:g}, used "
+                f"{shown(resource)}: asked {asked / scale:g}, used "
                 f"{usage.used / scale:g} of {usage.limit / scale:g}"
             )
     return exception.QuotaExceeded(
-        f"The quota of the project is too small for {count} such set(s) - "
+        f"The quota of the project is too small for {what} - "
         f"{'; '.join(parts)}. Delete what is not needed or ask an "
         "administrator for more."
     )
@@ -269,7 +276,7 @@ def _build(
     return items
 
 
-def _event(
+def set_event(
     ctx: RequestContext, set_id: str, action: str, **fields: Any
 ) -> dict[str, Any]:
     return {
@@ -322,7 +329,7 @@ def update(
             store.describe(conn, item.id, {**values, "updated_at": utcnow()})
             events.add(
                 conn,
-                **_event(
+                **set_event(
                     ctx,
                     item.id,
                     "set.update",
@@ -409,7 +416,7 @@ def force_delete(
         if store.tombstone(conn, [item.id], now):
             events.add(
                 conn,
-                **_event(
+                **set_event(
                     ctx,
                     item.id,
                     "set.force-delete",
@@ -440,7 +447,7 @@ def _change(
         if done:
             events.add(
                 conn,
-                **_event(ctx, item.id, action, project_id=item.project_id),
+                **set_event(ctx, item.id, action, project_id=item.project_id),
             )
         found = store.get(conn, item.id)
     if found is None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+from typing import Any
 
 from caas.model import spec, states
 from caas.model.containers import Container
@@ -38,6 +39,9 @@ class Set:
     request_id: str
     created_at: datetime.datetime
     updated_at: datetime.datetime
+    resize_revision: int = 0
+    resize_from: dict[str, Any] = dataclasses.field(default_factory=dict)
+    failure: dict[str, Any] = dataclasses.field(default_factory=dict)
     placement: states.Placement = states.Placement.PENDING
     placement_reason: str = ""
     host_id: str | None = None
@@ -73,6 +77,7 @@ class Set:
             current=self.current,
             issued=self.issued >= self.revision,
             launched=self.launched_at is not None,
+            resizing=self.resize_revision > 0,
         )
 
     @property

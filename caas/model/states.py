@@ -57,6 +57,7 @@ class SetStatus(enum.StrEnum):
     ACTIVE = "ACTIVE"
     STARTING = "STARTING"
     RESTARTING = "RESTARTING"
+    RESIZE = "RESIZE"
     STOPPING = "STOPPING"
     SHUTOFF = "SHUTOFF"
     ERROR = "ERROR"
@@ -91,6 +92,7 @@ class Rule:
         revision; False: it is older; None: either.
     :ivar issued: True: the conductor has dealt with the present revision.
     :ivar launched: whether the set has ever been running.
+    :ivar resizing: it was given another flavor, and has not all of it yet.
     """
 
     status: SetStatus
@@ -101,6 +103,7 @@ class Rule:
     current: bool | None = None
     issued: bool | None = None
     launched: bool | None = None
+    resizing: bool | None = None
 
 
 #: First match wins; the last line matches whatever is left.
@@ -109,6 +112,7 @@ RULES: tuple[Rule, ...] = (
     Rule(SetStatus.DELETING, desired=(Desired.DELETED,)),
     Rule(SetStatus.ERROR, placement=(Placement.FAILED,), issued=True),
     Rule(SetStatus.ERROR, phase=(Phase.FAILED,), current=True),
+    Rule(SetStatus.RESIZE, resizing=True, launched=True),
     Rule(
         SetStatus.SHUTOFF,
         desired=(Desired.STOPPED,),
@@ -149,6 +153,7 @@ def set_status(
     current: bool,
     issued: bool,
     launched: bool,
+    resizing: bool,
 ) -> SetStatus:
     """The status a user sees.
 
@@ -157,6 +162,7 @@ def set_status(
         and revision of the set.
     :param issued: the conductor has dealt with the present revision.
     :param launched: the set has been running before.
+    :param resizing: a resize of it is under way.
     """
     for rule in RULES:
         if (
@@ -167,6 +173,7 @@ def set_status(
             and rule.current in (None, current)
             and rule.issued in (None, issued)
             and rule.launched in (None, launched)
+            and rule.resizing in (None, resizing)
         ):
             return rule.status
     raise AssertionError("RULES ends with a rule that matches everything")

@@ -142,6 +142,8 @@ class SetReport:
 
     :ivar revision: of the :class:`Wanted` it was seen under.
     :ivar ready_at: when the last container was started (ISO 8601, UTC).
+    :ivar refused: why the set cannot have the limits that are wanted; it
+        goes on with those it has.
     """
 
     id: str
@@ -152,6 +154,7 @@ class SetReport:
     reason: str = ""
     received_at: str | None = None
     ready_at: str | None = None
+    refused: str = ""
     containers: tuple[ContainerReport, ...] = ()
 
 

@@ -54,6 +54,12 @@ RULES = [
         "caas:sets:stop", MEMBER, "Stop a set.", "POST /v1/sets/{set_id}/stop"
     ),
     rule(
+        "caas:sets:resize",
+        MEMBER,
+        "Give a set another flavor.",
+        "POST /v1/sets/{set_id}/resize",
+    ),
+    rule(
         "caas:sets:restart",
         MEMBER,
         "Restart the containers of a set.",

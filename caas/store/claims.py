@@ -153,6 +153,114 @@ def give_back(
     )
 
 
+#: What is claimed, with the ratio that applies to it.
+_AMOUNTS = {"millicpus": "cpu", "memory_mb": "memory", "disk_gb": "disk"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Lacking:
+    """:ivar more: asked for beyond what is claimed already.
+    :ivar free: what the host has left.
+    """
+
+    more: Resources
+    free: Resources
+
+
+def grow(
+    conn: sa.Connection,
+    host_id: str,
+    key: Key,
+    wanted: Resources,
+    ratios: Ratios,
+) -> Lacking | None:
+    """Have a claim cover what a set is to have, besides what it has.
+
+    :returns: None, or what the host has too little of; then nothing is
+        changed.
+    """
+    has = _claimed(conn, host_id, key)
+    if has is None:
+        return None
+    more = {
+        name: max(0, getattr(wanted, name) - getattr(has, name))
+        for name in _AMOUNTS
+    }
+    if not any(more.values()):
+        return None
+    statement = hosts.update().where(hosts.c.id == host_id)
+    for name, amount in more.items():
+        if amount:
+            used, capacity = hosts.c[f"used_{name}"], hosts.c[name]
+            ratio = getattr(ratios, _AMOUNTS[name])
+            statement = statement.where(used + amount <= capacity * ratio)
+    done = conn.execute(
+        statement.values(
+            {
+                f"used_{name}": hosts.c[f"used_{name}"] + amount
+                for name, amount in more.items()
+            }
+        )
+    )
+    if done.rowcount != 1:
+        return _lacking(conn, host_id, more, ratios)
+    _change(conn, key, {n: getattr(has, n) + more[n] for n in _AMOUNTS})
+    return None
+
+
+def shrink(
+    conn: sa.Connection, host_id: str, key: Key, wanted: Resources
+) -> None:
+    """Give back what a claim covers beyond what a set has.
+
+    In a transaction that has written to the row of the host before.
+    """
+    has = _claimed(conn, host_id, key)
+    if has is None:
+        return
+    less = {
+        name: max(0, getattr(has, name) - getattr(wanted, name))
+        for name in _AMOUNTS
+    }
+    if not any(less.values()):
+        return
+    conn.execute(
+        hosts.update()
+        .where(hosts.c.id == host_id)
+        .values(
+            {
+                f"used_{name}": hosts.c[f"used_{name}"] - amount
+                for name, amount in less.items()
+            }
+        )
+    )
+    _change(conn, key, {n: getattr(has, n) - less[n] for n in _AMOUNTS})
+
+
+def _claimed(conn: sa.Connection, host_id: str, key: Key) -> Resources | None:
+    return on_host(conn, host_id, [key[0]]).get(key)
+
+
+def _change(conn: sa.Connection, key: Key, amounts: dict[str, int]) -> None:
+    conn.execute(
+        t.update()
+        .where(t.c.set_id == key[0], t.c.incarnation == key[1])
+        .values(**amounts)
+    )
+
+
+def _lacking(
+    conn: sa.Connection, host_id: str, more: dict[str, int], ratios: Ratios
+) -> Lacking:
+    row = conn.execute(sa.select(hosts).where(hosts.c.id == host_id)).one()
+    free = {
+        name: int(row._mapping[name] * getattr(ratios, ratio))
+        - row._mapping[f"used_{name}"]
+        for name, ratio in _AMOUNTS.items()
+    }
+    return Lacking(Resources(**more), Resources(**free))
+
+
 def insert(conn: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     conn.execute(t.insert(), list(rows))
 

@@ -180,6 +180,8 @@ _PLACE = (
         _MINE,
         t.c.host_id.is_(None),
         t.c.incarnation == sa.bindparam("b_incarnation"),
+        # planned and claimed for another size than it has by now
+        t.c.revision == sa.bindparam("b_revision"),
         t.c.desired == Desired.RUNNING.value,
         t.c.deleted_at.is_(None),
     )
@@ -254,7 +256,8 @@ def place(conn: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     Which ones took it shows :func:`reread`.
 
     :param rows: by id, each with ``b_id``, ``b_token``, ``b_incarnation``
-        (the last one), ``b_host``, ``b_address`` and ``b_deadline``.
+        (the last one), ``b_revision``, ``b_host``, ``b_address`` and
+        ``b_deadline``.
     """
     conn.execute(_PLACE, list(rows))
 
@@ -285,6 +288,13 @@ def issue(conn: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
         ``b_deadline`` and ``b_attempts``.
     """
     conn.execute(_ISSUE, list(rows))
+
+
+def reissue(conn: sa.Connection, set_ids: Collection[str]) -> None:
+    """Write that hosts are being told of a revision made just now."""
+    conn.execute(
+        t.update().where(t.c.id.in_(set_ids)).values(issued=t.c.revision)
+    )
 
 
 def note(conn: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:

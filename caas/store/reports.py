@@ -136,6 +136,7 @@ class Seen:
     launched_at: datetime.datetime | None
     deadline: datetime.datetime | None
     attempts: int
+    resize_revision: int = 0
 
     @property
     def current(self) -> bool:
@@ -163,6 +164,7 @@ _SEEN = sa.select(
     sets.c.launched_at,
     sets.c.deadline,
     sets.c.attempts,
+    sets.c.resize_revision,
 )
 
 
@@ -179,20 +181,36 @@ def seen(conn: sa.Connection, set_ids: Collection[str]) -> dict[str, Seen]:
     return found
 
 
-def asked(conn: sa.Connection, items: Collection[Seen]) -> dict[str, str]:
-    """The verb that led to the present revision, by set id."""
+def asked(
+    conn: sa.Connection, items: Collection[Seen]
+) -> dict[str, str | None]:
+    """The verb that led to the present revision, by set id.
+
+    None where it failed and was taken back: that has been told.
+    """
     requests = {(item.id, item.request_id) for item in items}
     rows = conn.execute(
-        sa.select(events.c.object_id, events.c.request_id, events.c.action)
+        sa.select(
+            events.c.object_id,
+            events.c.request_id,
+            events.c.action,
+            events.c.result,
+        )
         .where(
             events.c.object_type == "set",
             events.c.object_id.in_({item.id for item in items}),
-            events.c.result == "accepted",
+            sa.or_(
+                events.c.result == "accepted",
+                sa.and_(
+                    events.c.result == "error",
+                    events.c.action == "set.resize",
+                ),
+            ),
         )
         .order_by(events.c.at)
     )
     return {
-        row.object_id: row.action
+        row.object_id: row.action if row.result == "accepted" else None
         for row in rows
         if (row.object_id, row.request_id) in requests
     }

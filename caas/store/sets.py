@@ -1,5 +1,6 @@
 """Sets: the queries of the API side, the only writer of desired columns."""
 
+import dataclasses
 import datetime
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from oslo_db import exception as db_exception
 from caas.model import sets as model
 from caas.model import spec, states
 from caas.model.containers import Container
+from caas.model.flavors import Flavor
 from caas.model.query import Query
 from caas.store import containers, paging, quotas
 from caas.store.tables import addresses, claims, hosts
@@ -21,6 +23,9 @@ _HOST = (
     hosts.c.zone.label("host_zone"),
     hosts.c.last_seen.label("host_last_seen"),
 )
+
+#: Columns of what a set takes, named as the resources of quotas.
+SIZES = ("millicpus", "memory_mb", "disk_gb")
 
 _SORT: dict[str, sa.ColumnElement[Any]] = {
     "created_at": t.c.created_at,
@@ -56,6 +61,9 @@ def status_clause() -> sa.ColumnElement[str]:
         if rule.launched is not None:
             launched = t.c.launched_at.is_not(None)
             terms.append(launched if rule.launched else sa.not_(launched))
+        if rule.resizing is not None:
+            resizing = t.c.resize_revision > 0
+            terms.append(resizing if rule.resizing else sa.not_(resizing))
         whens.append((sa.and_(sa.true(), *terms), rule.status.value))
     return sa.case(*whens)
 
@@ -81,6 +89,9 @@ def from_row(row: Any, set_containers: Sequence[Container] = ()) -> model.Set:
         revision=m["revision"],
         restart_epoch=m["restart_epoch"],
         grace_period=m["grace_period"],
+        resize_revision=m["resize_revision"],
+        resize_from=m["resize_from"] or {},
+        failure=m["failure"] or {},
         request_id=m["request_id"],
         created_at=m["created_at"],
         updated_at=m["updated_at"],
@@ -284,7 +295,12 @@ def tombstone(
     """
     rows = conn.execute(
         sa.select(
-            t.c.id, t.c.project_id, t.c.millicpus, t.c.memory_mb, t.c.disk_gb
+            t.c.id,
+            t.c.project_id,
+            t.c.millicpus,
+            t.c.memory_mb,
+            t.c.disk_gb,
+            t.c.resize_from,
         ).where(t.c.id.in_(set_ids), t.c.deleted_at.is_(None))
     ).all()
     ids = {row.id for row in rows}
@@ -298,6 +314,8 @@ def tombstone(
             deleted_at=now,
             updated_at=now,
             deadline=None,
+            resize_revision=0,
+            resize_from={},
         )
     )
     if done.rowcount != len(ids):
@@ -313,13 +331,106 @@ def tombstone(
             {
                 "sets": len(mine),
                 "containers": business.get(project_id, 0),
-                "millicpus": sum(row.millicpus for row in mine),
-                "memory_mb": sum(row.memory_mb for row in mine),
-                "disk_gb": sum(row.disk_gb for row in mine),
+                **{r: sum(_held(row, r) for row in mine) for r in SIZES},
             },
         )
     free_addresses(conn, ids)
     return ids
+
+
+def _held(row: Any, resource: str) -> int:
+    """What of the quota a set holds: the larger one amid a resize."""
+    before: int = (row.resize_from or {}).get(resource, 0)
+    return max(int(getattr(row, resource)), before)
+
+
+def resize(
+    conn: sa.Connection,
+    item: model.Set,
+    flavor: Flavor,
+    request_id: str,
+    now: datetime.datetime,
+) -> bool:
+    """Write another flavor; what it was is kept until that is carried out.
+
+    :param item: as the decision was made on it.
+    :returns: False when the set was changed meanwhile.
+    """
+    placed = item.host_id is not None
+    values: dict[str, Any] = {
+        "flavor_id": flavor.id,
+        "flavor_name": flavor.name,
+        **dataclasses.asdict(flavor.resources),
+        "revision": t.c.revision + 1,
+        "failure": {},
+        "request_id": request_id,
+        "updated_at": now,
+    }
+    if placed:
+        values["resize_revision"] = t.c.revision + 1
+        values["resize_from"] = {
+            "flavor_id": item.flavor_id,
+            "flavor_name": item.flavor_name,
+            **dataclasses.asdict(item.resources),
+        }
+    done = conn.execute(
+        t.update()
+        .where(
+            t.c.id == item.id,
+            t.c.revision == item.revision,
+            t.c.resize_revision == 0,
+            t.c.deleted_at.is_(None),
+            t.c.desired != states.Desired.DELETED.value,
+            t.c.host_id.is_not(None) if placed else t.c.host_id.is_(None),
+        )
+        .values(**values)
+    )
+    return done.rowcount == 1
+
+
+def resized(conn: sa.Connection, set_id: str, revision: int) -> bool:
+    """A resize is carried out.  :returns: False if there is none by now."""
+    done = conn.execute(
+        t.update()
+        .where(
+            t.c.id == set_id,
+            t.c.revision == revision,
+            t.c.resize_revision > 0,
+            t.c.deleted_at.is_(None),
+        )
+        .values(resize_revision=0, resize_from={})
+    )
+    return done.rowcount == 1
+
+
+def unresize(
+    conn: sa.Connection,
+    item: model.Set,
+    failure: dict[str, Any],
+    now: datetime.datetime,
+) -> bool:
+    """Take a resize back, as a new revision, and keep why.
+
+    :returns: False when the set was changed meanwhile.
+    """
+    done = conn.execute(
+        t.update()
+        .where(
+            t.c.id == item.id,
+            t.c.revision == item.revision,
+            t.c.resize_revision > 0,
+            t.c.deleted_at.is_(None),
+        )
+        .values(
+            **item.resize_from,
+            revision=t.c.revision + 1,
+            resize_revision=0,
+            resize_from={},
+            failure=failure,
+            updated_at=now,
+        )
+    )
+    return done.rowcount == 1
 
 
 def free_addresses(conn: sa.Connection, set_ids: Collection[str]) -> None:

@@ -64,6 +64,12 @@ sets = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False, default=1),
     sa.Column("restart_epoch", sa.Integer, nullable=False, default=0),
     sa.Column("grace_period", sa.Integer, nullable=False, default=10),
+    # the revision that began a resize still under way, 0 for none, and what
+    # the set had before: flavor_id, flavor_name, millicpus ...
+    sa.Column("resize_revision", sa.Integer, nullable=False, default=0),
+    sa.Column("resize_from", _dict(), nullable=False, default={}),
+    # the last change that was taken back: action, reason, at, request_id
+    sa.Column("failure", _dict(), nullable=False, default={}),
     sa.Column("request_id", sa.String(64), nullable=False, default=""),
     sa.Column("created_at", _time(), nullable=False),
     sa.Column("updated_at", _time(), nullable=False),

@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -232,6 +233,127 @@ def test_force_delete_of_what_is_on_a_dead_host(whole: Whole) -> None:
         lambda: "the claim was kept",
     )
     _nothing_left(whole)
+
+
+def _claimed(whole: Whole) -> tuple[float, int]:
+    """CPUs and memory that are taken of the first host."""
+    [host, *_] = whole.get("/v1/hosts")["hosts"]
+    return host["used"]["vcpus"], host["used"]["memory_mb"]
+
+
+def _quota(whole: Whole) -> tuple[float, int]:
+    used = whole.get("/v1/quotas/p1")["quota"]["resources"]
+    return used["vcpus"]["used"], used["memory_mb"]["used"]
+
+
+def test_a_set_is_resized_while_it_runs(whole: Whole) -> None:
+    host = whole.host()
+    whole.service.flavor("large", vcpus=2, memory_mb=512)
+    roomy = whole.service.flavor("roomy", disk_gb=2)
+    [item] = whole.service.create(containers=TWO)
+    whole.wait(item, "ACTIVE")
+    before = dict(host.runtime.containers)
+    small = _claimed(whole)
+    for name, size in (("large", (2, 512)), ("small", small)):
+        found = whole.act(item, "resize", {"resize": {"flavor": name}})
+        assert found["status"] == "RESIZE"
+        assert found["flavor"]["name"] == name
+        found = whole.wait(item, "ACTIVE")
+        assert found["failure"] is None
+        assert (_claimed(whole), _quota(whole)) == (size, size)
+        [group] = host.runtime.groups.values()
+        assert (group.millicpus / 1000, group.memory_mb) == size
+        assert host.runtime.containers.keys() == before.keys()
+        assert {c.limits.memory_bytes >> 20 for c in _business(host)} == {
+            size[1]
+        }
+    assert (
+        _events(whole, item["id"])[-4:]
+        == [
+            "set.resize accepted",
+            "set.resize success",
+        ]
+        * 2
+    )
+    answer = whole.service.request(
+        "POST",
+        f"/v1/sets/{item['id']}/resize",
+        {"resize": {"flavor": roomy["id"]}},
+    )
+    assert answer.status_int == 202
+    whole.wait(item, "ACTIVE")
+    answer = whole.service.request(
+        "POST",
+        f"/v1/sets/{item['id']}/resize",
+        {"resize": {"flavor": "small"}},
+    )
+    assert answer.status_int == 400
+    assert "cannot shrink" in answer.json["error"]["message"]
+    whole.act(item, "delete")
+    whole.wait(item, "GONE")
+    _nothing_left(whole)
+
+
+def _business(host: Any) -> list[Any]:
+    return [
+        c
+        for c in host.runtime.containers.values()
+        if c.labels["caas.role"] == "business"
+    ]
+
+
+def test_a_host_that_is_too_full_for_a_resize_says_so(whole: Whole) -> None:
+    whole.host(vcpus=2, memory_mb=1024)
+    whole.service.flavor("huge", vcpus=2, memory_mb=2048, disk_gb=1)
+    [item] = whole.service.create()
+    whole.wait(item, "ACTIVE")
+    before = _claimed(whole), _quota(whole)
+    whole.act(item, "resize", {"resize": {"flavor": "huge"}})
+    found = whole.wait(item, "ACTIVE")
+    assert found["flavor"]["name"] == "small"
+    assert found["failure"]["action"] == "resize"
+    assert "memory" in found["failure"]["reason"]
+    assert "free" in found["failure"]["reason"]
+    assert (_claimed(whole), _quota(whole)) == before
+    assert _events(whole, item["id"])[-2:] == [
+        "set.resize accepted",
+        "set.resize error",
+    ]
+    # the next one that is asked for is another matter
+    whole.service.flavor("larger", vcpus=1, memory_mb=512, disk_gb=1)
+    whole.act(item, "resize", {"resize": {"flavor": "larger"}})
+    assert whole.wait(item, "ACTIVE")["failure"] is None
+
+
+def test_memory_in_use_is_not_taken_away(whole: Whole) -> None:
+    host = whole.host()
+    whole.service.flavor("tiny", vcpus=1, memory_mb=16, disk_gb=1)
+    [item] = whole.service.create()
+    whole.wait(item, "ACTIVE")
+    before = _claimed(whole), _quota(whole)
+    host.runtime.used_mb[item["id"]] = 40
+    whole.act(item, "resize", {"resize": {"flavor": "tiny"}})
+
+    def refused() -> bool:
+        found = whole.get(f"/v1/sets/{item['id']}")["set"]
+        return bool(found["status"] == "ACTIVE" and found["failure"])
+
+    until(refused, lambda: "it was not refused")
+    found = whole.get(f"/v1/sets/{item['id']}")["set"]
+    assert found["failure"]["reason"].startswith("40 MiB of memory are in use")
+    assert found["flavor"]["name"] == "small"
+    assert (_claimed(whole), _quota(whole)) == before
+
+
+def test_what_fits_nowhere_is_resized_and_fits(whole: Whole) -> None:
+    whole.host(vcpus=1, memory_mb=128)
+    whole.service.flavor("huge", vcpus=2, memory_mb=2048, disk_gb=1)
+    [item] = whole.service.create(flavor="huge")
+    whole.wait(item, "ERROR")
+    whole.act(item, "resize", {"resize": {"flavor": "small"}})
+    found = whole.wait(item, "ACTIVE")
+    assert found["flavor"]["name"] == "small"
+    assert _claimed(whole) == _quota(whole)
 
 
 def test_zones_are_kept(whole: Whole) -> None:

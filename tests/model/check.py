@@ -7,16 +7,19 @@ import sqlalchemy as sa
 
 from caas.model.states import Desired, Phase, Placement
 from caas.store import tables
-from tests.model.common import FULL, ROOM, Broken
+from tests.model.common import FULL, Broken
 
 if TYPE_CHECKING:
     from tests.model.world import World
 
 _CLAIMS = sa.text(
-    "SELECT hosts.name, set_id, incarnation, claims.memory_mb FROM claims "
+    "SELECT hosts.name, set_id, incarnation, claims.memory_mb, "
+    "claims.millicpus FROM claims "
     "JOIN hosts ON hosts.id = host_id"
 )
-_HOSTS = sa.text("SELECT name, used_sets, used_memory_mb FROM hosts")
+_HOSTS = sa.text(
+    "SELECT name, used_sets, used_memory_mb, used_millicpus FROM hosts"
+)
 _SEEN = sa.text(
     "SELECT id, address, seen_incarnation, phase_reason FROM sets "
     "WHERE phase_reason != ''"
@@ -26,20 +29,33 @@ _SEEN = sa.text(
 def always(world: "World") -> None:
     """At any moment."""
     claimed: dict[str, list[Any]] = {}
-    claims = set()
+    claims = {}
     for claim in world.rows(_CLAIMS):
         claimed.setdefault(claim.name, []).append(claim)
-        claims.add((claim.name, claim.set_id, claim.incarnation))
+        key = (claim.name, claim.set_id, claim.incarnation)
+        claims[key] = claim.memory_mb
     for row in world.rows(_HOSTS):
         mine = claimed.get(row.name, [])
         memory = sum(claim.memory_mb for claim in mine)
-        if memory > FULL.memory_mb or len(mine) > ROOM:
-            raise Broken(f"{row.name} is over capacity: {len(mine)}")
-        if (row.used_sets, row.used_memory_mb) != (len(mine), memory):
+        cpus = sum(claim.millicpus for claim in mine)
+        if memory > FULL.memory_mb or cpus > FULL.millicpus:
+            raise Broken(f"{row.name} is over capacity: {memory}, {cpus}")
+        if (row.used_sets, row.used_memory_mb, row.used_millicpus) != (
+            len(mine),
+            memory,
+            cpus,
+        ):
             raise Broken(f"{row.name}: used {row}, claimed {len(mine)}")
     for host in world.hosts.values():
-        for set_id, incarnation in host.engine:
-            if (host.name, set_id, incarnation) not in claims:
+        for (set_id, incarnation), entry in host.engine.items():
+            claim = claims.get((host.name, set_id, incarnation))
+            more = claim is not None and entry.memory_mb > claim
+            if more and entry.running:
+                raise Broken(
+                    f"{host.name} gave {set_id}.{incarnation} "
+                    f"{entry.memory_mb} MiB, but {claim} are claimed"
+                )
+            if claim is None:
                 raise Broken(
                     f"{host.name} still has {set_id}.{incarnation}, but its "
                     "claim was freed"
@@ -78,10 +94,10 @@ def at_the_end(world: "World") -> None:
     _same(
         "claims",
         (
-            (claim.set_id, claim.incarnation)
+            (claim.set_id, claim.incarnation, claim.memory_mb)
             for claim in world.rows(sa.select(tables.claims))
         ),
-        placed,
+        ((*key, row.memory_mb) for key, row in placed.items()),
     )
     engines = [k for host in world.hosts.values() for k in host.engine]
     if len(engines) != len(set(engines)):
@@ -96,6 +112,15 @@ def at_the_end(world: "World") -> None:
             if row.desired == Desired.RUNNING
         ),
     )
+    _same(
+        "sizes of running sets",
+        ((k, e.memory_mb) for k, e in entries.items() if e.running),
+        (
+            (key, row.memory_mb)
+            for key, row in placed.items()
+            if row.desired == Desired.RUNNING
+        ),
+    )
     if strays := entries.keys() - placed.keys():
         raise Broken(f"left on hosts: {strays}")
     _same(
@@ -106,7 +131,7 @@ def at_the_end(world: "World") -> None:
         ),
         ((row.id, row.address) for row in kept if row.address),
     )
-    _books(world, len(kept))
+    _books(world, kept)
 
 
 def _settled(row: Any, what: str) -> None:
@@ -118,6 +143,8 @@ def _settled(row: Any, what: str) -> None:
     if row.desired == Desired.DELETED:
         raise Broken(f"{what}: still there")
     refused = row.placement == Placement.FAILED and row.placement_reason
+    if row.resize_revision and row.host_id is not None:
+        raise Broken(f"{what}: still being resized")
     if row.host_id is None and row.desired == Desired.RUNNING and not refused:
         raise Broken(f"{what}: neither placed nor refused")
 
@@ -145,14 +172,26 @@ def _same(what: str, found: Iterable[Any], expected: Iterable[Any]) -> None:
         raise Broken(f"{what}, found or expected only: {odd}")
 
 
-def _books(world: "World", kept: int) -> None:
+def _books(world: "World", kept: list[Any]) -> None:
     """Everything was counted once."""
     used = {
         row.resource: row.used
         for row in world.rows(sa.select(tables.quota_usages))
     }
-    if used and (used["sets"], used["containers"]) != (kept, kept):
-        raise Broken(f"quota used {used} by {kept} sets")
+    expected = {
+        "sets": len(kept),
+        "containers": len(kept),
+        **{
+            name: sum(
+                # the larger one, until a host has done it
+                max(row._mapping[name], row.resize_from.get(name, 0))
+                for row in kept
+            )
+            for name in ("millicpus", "memory_mb", "disk_gb")
+        },
+    }
+    if used and used != expected:
+        raise Broken(f"quota used {used}, expected {expected}")
     e = tables.events
     ends = world.rows(
         sa.select(e.c.object_id, sa.func.count())

@@ -10,6 +10,12 @@ START = datetime.datetime(2026, 1, 1)
 #: Sets one host has room for.
 ROOM = 4
 SIZE = spec.Resources(1000, 512, 1)
+#: By name; sets begin with the first and are resized to any.
+FLAVORS = {
+    "f": SIZE,
+    "small": spec.Resources(500, 256, 1),
+    "large": spec.Resources(1500, 1024, 1),
+}
 FULL = spec.Resources(1000 * ROOM, 512 * ROOM, 100)
 
 

@@ -50,7 +50,7 @@ class Conductor:
             settings,
             clock,
         )
-        self._agents = Agents(store, tokens, settings, clock)
+        self._agents = Agents(store, tokens, settings, clock, self.look_again)
         self._sweeper = Sweeper(
             store, self.look_again, settings, clock, "test"
         )

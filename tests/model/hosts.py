@@ -23,6 +23,7 @@ class Entry:
 
     running: bool
     epoch: int
+    memory_mb: int
 
 
 class Host:
@@ -142,10 +143,12 @@ class Host:
 
     # Working.
 
-    def _say(self, wanted: wire.Wanted, phase: Phase) -> None:
+    def _say(
+        self, wanted: wire.Wanted, phase: Phase, refused: str = ""
+    ) -> None:
         """Report a phase, with the moment it began as the reason."""
         key = (wanted.id, wanted.incarnation)
-        state = (phase, wanted.revision)
+        state = (phase, wanted.revision, refused)
         if self._said.get(key) == state:
             return
         self._said[key] = state
@@ -156,6 +159,7 @@ class Host:
                 revision=wanted.revision,
                 phase=phase,
                 reason=str(next(self.world.moments)),
+                refused=refused,
             )
         )
         self._hurry()
@@ -209,18 +213,36 @@ class Host:
                 self._say(wanted, Phase.STOPPED)
                 return None
             self._say(wanted, Phase.STOPPING)
-            return ("stop", key), lambda: self._set(key, False, entry.epoch)
+            return ("stop", key), lambda: self._set(
+                key, False, entry.epoch, entry.memory_mb
+            )
+        assert wanted.resources is not None
+        memory = wanted.resources.memory_mb
         if entry and entry.running and entry.epoch >= wanted.restart_epoch:
-            self._say(wanted, Phase.RUNNING)
-            return None
+            if entry.memory_mb == memory:
+                self._say(wanted, Phase.RUNNING)
+                return None
+            # what the processes in it use is anybody's guess
+            if (
+                memory < entry.memory_mb
+                and (wanted.revision + int(wanted.id[:2], 16)) % 3 == 0
+            ):
+                self._say(wanted, Phase.RUNNING, "in use")
+                return None
+            self._say(wanted, Phase.STARTING)
+            return ("limit", key, memory), lambda: self._set(
+                key, True, entry.epoch, memory
+            )
         self._say(wanted, Phase.RESTARTING if entry else Phase.STARTING)
         return (
             ("run", key, wanted.restart_epoch),
-            lambda: self._set(key, True, wanted.restart_epoch),
+            lambda: self._set(key, True, wanted.restart_epoch, memory),
         )
 
-    def _set(self, key: tuple[str, int], running: bool, epoch: int) -> None:
-        self.engine[key] = Entry(running, epoch)
+    def _set(
+        self, key: tuple[str, int], running: bool, epoch: int, memory_mb: int
+    ) -> None:
+        self.engine[key] = Entry(running, epoch, memory_mb)
         check.always(self.world)
 
     def _removal(self, key: tuple[str, int]) -> Step | None:

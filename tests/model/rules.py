@@ -13,7 +13,7 @@ from unittest import mock
 import sqlalchemy as sa
 
 from caas.agent.ledger import Change, Ledger
-from caas.conductor import observe
+from caas.conductor import observe, wanted
 from caas.model import wire
 from caas.model.states import Desired, Phase
 from caas.store import placements, reports, tables
@@ -115,6 +115,18 @@ def list_before_version(world: World) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def tell_before_claim() -> Iterator[None]:
+    """Tells a host of a larger size before its claim covers it."""
+    present = wanted.Writer.present
+
+    def early(writer: wanted.Writer, item: Any) -> wire.Wanted:
+        return present(writer, dataclasses.replace(item, issued=item.revision))
+
+    with mock.patch.object(wanted.Writer, "present", early):
+        yield
+
+
 @dataclasses.dataclass(frozen=True)
 class LeftOut:
     """:ivar world: what makes the rule matter more often."""
@@ -140,6 +152,7 @@ LEFT_OUT = {
         patch=lambda world: no_fence(),
         world={"faults": Faults(loss=0.1, repeat=0.5, slow=0.7)},
     ),
+    "claim before growth": LeftOut(patch=lambda world: tell_before_claim()),
     # without deadlines, which heal much of it later
     "version before list": LeftOut(
         patch=list_before_version, world={"settle_timeout": 1e6}

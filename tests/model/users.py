@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from caas import exception
 from caas.context import RequestContext
+from caas.core import resize
 from caas.core import sets as core
 from caas.core.deps import Deps
 from caas.model import spec
@@ -15,7 +16,7 @@ from caas.model.states import Desired, Placement
 from caas.store import sets as store_sets
 from caas.store import tables
 from tests.model import check
-from tests.model.common import SIZE, START
+from tests.model.common import FLAVORS, START
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -36,12 +37,16 @@ class Users:
     def start(self) -> None:
         with self.world.store.writer() as conn:
             conn.execute(
-                tables.flavors.insert().values(
-                    id="f",
-                    name="f",
-                    created_at=START,
-                    **dataclasses.asdict(SIZE),
-                )
+                tables.flavors.insert(),
+                [
+                    {
+                        "id": name,
+                        "name": name,
+                        "created_at": START,
+                        **dataclasses.asdict(size),
+                    }
+                    for name, size in FLAVORS.items()
+                ],
             )
         self.world.after(1, self._act)
 
@@ -72,6 +77,7 @@ class Users:
             ["create"] * 4
             + ["delete"] * 3
             + ["start", "stop", "restart", "move", "force_delete"]
+            + ["resize"] * 3
         )
         with contextlib.suppress(exception.CaasError):
             if verb == "create":
@@ -82,6 +88,13 @@ class Users:
                 self.world.note(f"{verb} {set_id}")
                 if verb == "move":
                     self._move(ctx, set_id)
+                elif verb == "resize":
+                    resize.resize(
+                        self._deps,
+                        ctx,
+                        core.get(self._deps, ctx, set_id),
+                        rng.choice(list(FLAVORS)),
+                    )
                 else:
                     item = core.get(self._deps, ctx, set_id)
                     getattr(core, verb)(self._deps, ctx, item)

@@ -4,6 +4,7 @@ import datetime
 import json
 import subprocess
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -316,6 +317,85 @@ def test_restart_keeps_address_volume_and_infra(
         found = cloud.show(shown["id"])
         assert found is not None
         assert found["addresses"] == shown["addresses"]
+
+
+@pytest.fixture
+def sizes(admin: Cloud) -> Iterator[dict[str, int]]:
+    """Two flavors with volumes alike: name to MiB of memory."""
+    made = {f"test-{uuid.uuid4().hex[:8]}": memory for memory in (256, 64)}
+    for name, memory in made.items():
+        size = {"vcpus": memory / 256, "memory_mb": memory, "disk_gb": 1}
+        body = {"flavor": {"name": name, **size}}
+        assert admin.http.post("/flavors", json=body).status_code == 201
+    yield made
+    for name in made:
+        admin.http.delete(f"/flavors/{name}")
+
+
+def test_resize_keeps_every_process(
+    stack: Stack, cloud: Cloud, engines: Engines, sizes: dict[str, int]
+) -> None:
+    """F43, F95, F144: by the command line, up and down."""
+    half = container("half", "sleep 3600", cpu_percent=50, memory_percent=50)
+    with cloud.sets(
+        flavor="c1.tiny", containers=[container("app", "sleep 3600"), half]
+    ) as (shown,):
+        before = engines.pids(shown["id"])
+        for flavor, memory in sizes.items():
+            found = stack.openstack(
+                *("caas", "set", "resize", shown["id"]),
+                *("--flavor", flavor, "--wait"),
+            )
+            assert found["status"] == "ACTIVE"
+            assert found["flavor"]["name"] == flavor
+            assert found["flavor"]["memory_mb"] == memory
+            assert found["failure"] is None
+            host = {
+                c["Config"]["Labels"][base.LABEL_NAME]: c["HostConfig"]
+                for c in engines.containers(shown["id"])
+            }
+            assert host["app"]["Memory"] == memory << 20
+            assert host["half"]["Memory"] == memory // 2 << 20
+            assert engines.pids(shown["id"]) == before
+        events = [
+            f"{e['action']} {e['result']}"
+            for e in cloud.events(shown["id"])
+            if e["action"] == "set.resize"
+        ]
+        assert events == ["set.resize accepted", "set.resize success"] * 2
+
+
+def test_memory_in_use_is_refused_with_the_figure(
+    stack: Stack, cloud: Cloud, sizes: dict[str, int]
+) -> None:
+    large, small = sizes
+    script = (
+        "dd if=/dev/zero of=/dev/shm/full bs=1M count=100; "
+        "echo > /dev/shm/done; exec sleep 3600"
+    )
+    with cloud.sets(flavor=large, containers=[container("app", script)]) as (
+        shown,
+    ):
+
+        def refused() -> str:
+            done = stack.openstack_raw(
+                *("caas", "set", "resize", shown["id"]),
+                *("--flavor", small, "--wait"),
+            )
+            if done.returncode:
+                return done.stderr
+            # it was too quick for the container; once more
+            stack.openstack(
+                *("caas", "set", "resize", shown["id"]),
+                *("--flavor", large, "--wait"),
+            )
+            return ""
+
+        said = wait_for("a refusal", refused)
+        assert "MiB of memory are in use, more than the 64 MiB" in said
+        found = cloud.reach(shown["id"], "ACTIVE")
+        assert found["flavor"]["name"] == large
+        assert found["failure"]["action"] == "resize"
 
 
 def test_delete_leaves_nothing_behind(

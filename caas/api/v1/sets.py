@@ -7,6 +7,7 @@ from caas.api.v1 import lists
 from caas.api.v1.schemas import common
 from caas.api.v1.schemas import sets as schemas
 from caas.api.v1.views.sets import Viewer
+from caas.core import resize as resizes
 from caas.core import sets
 from caas.model.query import Query
 from caas.model.sets import Set
@@ -179,6 +180,29 @@ def stop(call: Call) -> dict[str, Any]:
     """
     grace = call.body.get("grace_period")
     return _one(call, sets.stop(call.deps, call.ctx, call.target, grace))
+
+
+@operation(
+    "POST",
+    "/v1/sets/{set_id}/resize",
+    policy="caas:sets:resize",
+    load=load,
+    body=schemas.RESIZE,
+    response=schemas.ONE,
+    status=202,
+)
+def resize(call: Call) -> dict[str, Any]:
+    """Give a set another flavor while it runs.
+
+    CPU and memory change within a second or so; no container is restarted.
+    Its status is `RESIZE` until then. If the host has too little left, or the
+    containers use more memory than they would have, the set keeps its old
+    flavor and `failure` says why. A volume cannot shrink.
+    """
+    found = resizes.resize(
+        call.deps, call.ctx, call.target, call.body["resize"]["flavor"]
+    )
+    return _one(call, found)
 
 
 @operation(

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from caas.model import spec
 
@@ -76,6 +76,17 @@ class ContainerConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class Limits:
+    """Caps of one container within those of its set.
+
+    :ivar millicpus: None for no cap of its own.
+    """
+
+    millicpus: int | None
+    memory_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
 class RuntimeContainer:
     """A container as the engine has it.
 
@@ -95,6 +106,7 @@ class RuntimeContainer:
     started_at: str | None = None
     finished_at: str | None = None
     error: str = ""
+    limits: Limits | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +135,16 @@ class RuntimeInfo:
     os: str
     cpus: int
     memory_mb: int
+
+
+def in_use(used: int, limit: int) -> EngineError:
+    """What to raise where a limit would be below what is in use (bytes)."""
+    # rounded so that the figures never seem to fit
+    return EngineError(
+        f"{-(-used >> 20)} MiB of memory are in use, more than the "
+        f"{limit >> 20} MiB there would be.",
+        permanent=True,
+    )
 
 
 class Runtime(abc.ABC):
@@ -177,10 +199,15 @@ class Runtime(abc.ABC):
         resources: spec.Resources | None,
         *,
         boost: bool = False,
+        members: Mapping[str, Limits] | None = None,
     ) -> str | None:
         """Make the cgroup all containers of a set live in, with its limits.
 
+        In use it changes while processes run.  One that has more memory in
+        use than it would be given is refused for good, with the figure.
+
         :param resources: the set's caps; None removes the group.
+        :param members: new limits of containers in it, by engine id.
         :param boost: no cap on CPU time for now, only its weight against
             others: the set is being started.
         :returns: the parent to name when creating containers.

@@ -20,6 +20,9 @@ MOUNT = pathlib.Path("/sys/fs/cgroup")
 #: How long processes may take to leave a group that is being removed, in s.
 REMOVE_TIMEOUT = 10.0
 _PERIOD = 100_000
+#: Files of a memory group, by version of the hierarchy.
+_LIMIT = {1: "memory.limit_in_bytes", 2: "memory.max"}
+_USAGE = {1: "memory.usage_in_bytes", 2: "memory.current"}
 _SET_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 
 
@@ -66,6 +69,23 @@ class Groups:
                 f"The limits of the set cannot be set: {e.strerror}."
             ) from e
         return f"/{name}"
+
+    def memory(self, set_id: str) -> int | None:
+        """The cap on memory in bytes; None if there is no group."""
+        group = self._memory / self._root / _checked(set_id)
+        return _number(group / _LIMIT[self._version])
+
+    def used(self, set_id: str, container: str = "") -> int:
+        """Memory in use, in bytes, that the kernel cannot simply drop.
+
+        :param container: engine id, "" for the whole group.
+        """
+        group = self._memory / self._root / _checked(set_id) / container
+        return _used(group, self._version)
+
+    @property
+    def _memory(self) -> pathlib.Path:
+        return self._mount / "memory" if self._version == 1 else self._mount
 
     def remove(self, set_id: str) -> None:
         """Remove it once its last process is gone."""
@@ -185,6 +205,23 @@ class Slices:
         )
         return name
 
+    def memory(self, set_id: str) -> int | None:
+        """The cap on memory in bytes; None if there is no group."""
+        version, group = self._group(set_id)
+        return _number(group / _LIMIT[version])
+
+    def used(self, set_id: str, container: str = "") -> int:
+        """As :meth:`Groups.used`."""
+        version, group = self._group(set_id)
+        scope = f"docker-{container}.scope" if container else ""
+        return _used(group / scope, version)
+
+    def _group(self, set_id: str) -> tuple[int, pathlib.Path]:
+        path = pathlib.Path("caas.slice") / self._name(set_id)
+        if (MOUNT / "cgroup.controllers").exists():
+            return 2, MOUNT / path
+        return 1, MOUNT / "memory" / path
+
     def remove(self, set_id: str) -> None:
         """Stop the slice and forget its limits."""
         name = self._name(set_id)
@@ -214,6 +251,29 @@ class Slices:
                 f"systemd cannot be asked to {args[0]} the slice of the set:"
                 f" {e}."
             ) from e
+
+
+def _number(file: pathlib.Path) -> int | None:
+    """What a file of a group says; None for "max", or if it is not there."""
+    try:
+        text = file.read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None
+
+
+def _used(group: pathlib.Path, version: int) -> int:
+    total = _number(group / _USAGE[version])
+    if total is None:
+        return 0
+    prefix = "total_" if version == 1 else ""
+    files = {f"{prefix}inactive_file", f"{prefix}active_file"}
+    try:
+        lines = (group / "memory.stat").read_text().splitlines()
+    except OSError:
+        return total
+    stat = dict(line.split(" ", 1) for line in lines)
+    return max(0, total - sum(int(stat.get(name, 0)) for name in files))
 
 
 def _write(files: list[pathlib.Path], value: int) -> None:

@@ -163,6 +163,7 @@ class DockerRuntime(base.Runtime):
         resources: spec.Resources | None,
         *,
         boost: bool = False,
+        members: Mapping[str, base.Limits] | None = None,
     ) -> str | None:
         if self._groups is None:
             found = self.info()
@@ -174,10 +175,55 @@ class DockerRuntime(base.Runtime):
                 )
             )
         if resources is not None:
-            return self._groups.set(set_id, resources, boost=boost)
+            return self._limit(
+                self._groups, set_id, resources, boost, members or {}
+            )
         self._groups.remove(set_id)
         self._names.remove(set_id)
         return None
+
+    def _limit(
+        self,
+        groups: cgroups.Groups | cgroups.Slices,
+        set_id: str,
+        resources: spec.Resources,
+        boost: bool,
+        members: Mapping[str, base.Limits],
+    ) -> str:
+        """A parent is raised before its members, and lowered after them."""
+        memory = resources.memory_mb << 20
+        for runtime_id, limit in (
+            ("", memory),
+            *((i, limits.memory_bytes) for i, limits in members.items()),
+        ):
+            used = groups.used(set_id, runtime_id)
+            if used > limit:
+                raise base.in_use(used, limit)
+        before = groups.memory(set_id)
+        parent = None
+        if before is None or memory >= before:
+            parent = groups.set(set_id, resources, boost=boost)
+        for runtime_id, limits in members.items():
+            self._update(runtime_id, limits)
+        return parent or groups.set(set_id, resources, boost=boost)
+
+    def _update(self, runtime_id: str, limits: base.Limits) -> None:
+        memory = max(limits.memory_bytes, _LEAST_MEMORY)
+        # -1 takes a cap off; 0 would leave it as it is
+        quota, period = (
+            (-1, None)
+            if limits.millicpus is None
+            else cgroups.cpu_cap(limits.millicpus)
+        )
+        what = "The limits of the container cannot be changed"
+        with self._engine.call(what) as api:
+            api.update_container(
+                runtime_id,
+                cpu_quota=quota,
+                cpu_period=period,
+                mem_limit=memory,
+                memswap_limit=memory,
+            )
 
     def close(self) -> None:
         with self._lock:
@@ -215,6 +261,7 @@ class DockerRuntime(base.Runtime):
                 if ended and found["HostConfig"].get("Init")
                 else ""
             ),
+            limits=_limits(found["HostConfig"]),
         )
 
     def _event(self, raw: Mapping[str, Any]) -> base.RuntimeEvent:
@@ -402,6 +449,15 @@ class DockerRuntime(base.Runtime):
                 if '"error"' in str(answer):
                     raise translate(what, 500, str(answer))
         self._infra_image = image
+
+
+def _limits(host: Mapping[str, Any]) -> base.Limits:
+    """The caps of a container, of what the engine tells of it."""
+    quota, period = host["CpuQuota"], host["CpuPeriod"] or 100_000
+    return base.Limits(
+        millicpus=quota * 1000 // period if quota > 0 else None,
+        memory_bytes=host["Memory"],
+    )
 
 
 def _time(value: str) -> str | None:

@@ -9,7 +9,7 @@ import datetime
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from caas.drivers.faults import Faults
@@ -21,6 +21,12 @@ _EXIT = re.compile(r"exit (\d+)\s*$")
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
+
+
+def _limits(config: base.ContainerConfig) -> base.Limits | None:
+    if config.memory_bytes is None:
+        return None
+    return base.Limits(config.millicpus, config.memory_bytes)
 
 
 def _program(config: base.ContainerConfig) -> str:
@@ -44,6 +50,7 @@ class FakeRuntime(base.Runtime):
     :ivar configs: what each was made from, by engine id.
     :ivar groups: caps of the cgroups there are, by set id.
     :ivar boosted: those of them whose CPU time is not capped.
+    :ivar used_mb: memory in use in them; 0 if not here.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class FakeRuntime(base.Runtime):
         self.configs: dict[str, base.ContainerConfig] = {}
         self.groups: dict[str, spec.Resources] = {}
         self.boosted: set[str] = set()
+        self.used_mb: dict[str, int] = {}
         self._events: list[base.RuntimeEvent] = []
         self._changed = threading.Condition(threading.RLock())
         self._streams = 0
@@ -131,6 +139,7 @@ class FakeRuntime(base.Runtime):
                 name=config.name,
                 labels=dict(config.labels),
                 state="created",
+                limits=_limits(config),
             )
             return runtime_id
 
@@ -214,12 +223,20 @@ class FakeRuntime(base.Runtime):
         resources: spec.Resources | None,
         *,
         boost: bool = False,
+        members: Mapping[str, base.Limits] | None = None,
     ) -> str | None:
         with self.faults.call("runtime.group", set_id), self._changed:
-            self.boosted.discard(set_id)
             if resources is None:
+                self.boosted.discard(set_id)
                 self.groups.pop(set_id, None)
                 return None
+            used = self.used_mb.get(set_id, 0)
+            if used > resources.memory_mb:
+                raise base.in_use(used << 20, resources.memory_mb << 20)
+            for runtime_id, limits in (members or {}).items():
+                self._get(runtime_id)
+                self._put(runtime_id, limits=limits)
+            self.boosted.discard(set_id)
             self.groups[set_id] = resources
             if boost:
                 self.boosted.add(set_id)

@@ -85,6 +85,12 @@ class Containers(Plain):
         )
 
 
+class Failure(Plain):
+    def text(self, value: dict[str, Any]) -> str:
+        at = re.sub(r"\.[0-9]+", "", value["at"])
+        return f"{value['action']} at {at}: {value['reason']}"
+
+
 class Image(Plain):
     def text(self, value: dict[str, Any]) -> str:
         return f"{Name(value)}\nid {value['id']}\n{value['digest']}"

@@ -33,6 +33,7 @@ SHOW = columns.fields(
     "name",
     "status",
     "reason",
+    "failure",
     "addresses",
     "flavor",
     "containers",
@@ -50,6 +51,7 @@ SHOW = columns.fields(
     addresses=columns.Addresses,
     flavor=columns.Size,
     containers=columns.Containers,
+    failure=columns.Failure,
     metadata=columns.Mapping,
     created_at=columns.Time,
     launched_at=columns.Time,
@@ -159,6 +161,34 @@ class RestartSet(_Verb):
 
     def act(self, each: sets.Set, args: argparse.Namespace) -> sets.Set:
         return self.caas.restart_set(each, args.grace_period)
+
+
+class ResizeSet(_OnSets, base.ShowOne):
+    """Give a set another flavor, while it runs."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--flavor",
+            metavar="<flavor>",
+            required=True,
+            help="Its new size: name or id",
+        )
+        progress.add_arguments(parser)
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[Sequence[str], Sequence[Any]]:
+        each = self.find(parsed_args.set, parsed_args)
+        target = "SHUTOFF" if each.desired == "stopped" else "ACTIVE"
+        each = self.caas.resize_set(each, parsed_args.flavor)
+        if parsed_args.wait:
+            [each], errors = progress.wait(self, [each], target, parsed_args)
+            if not errors and each.failure:
+                errors = [f"{each.name}: {each.failure['reason']}"]
+            base.complain(errors, 1, "sets could not be resized")
+        return shown(each)
 
 
 class DeleteSet(_Verb):

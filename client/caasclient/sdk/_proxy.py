@@ -144,6 +144,15 @@ class Proxy(proxy.Proxy):
             self, "restart", _given(grace_period=grace_period)
         )
 
+    def resize_set(self, value: str | Set, flavor: str) -> Set:
+        """Give it another flavor; see ``failure`` once it is ACTIVE again.
+
+        :param flavor: name or id.
+        """
+        return self._get_resource(Set, value).act(
+            self, "resize", {"resize": {"flavor": flavor}}
+        )
+
     def wait_for_set(
         self,
         value: str | Set,

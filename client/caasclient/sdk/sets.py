@@ -40,15 +40,18 @@ class Set(base.Resource):
     hostname = resource.Body("hostname")
     project_id = resource.Body("project_id")
     user_id = resource.Body("user_id")
-    #: One of BUILD, ACTIVE, STARTING, RESTARTING, STOPPING, SHUTOFF, ERROR,
-    #: DELETING.
+    #: One of BUILD, ACTIVE, STARTING, RESTARTING, RESIZE, STOPPING, SHUTOFF,
+    #: ERROR, DELETING.
     status = resource.Body("status")
     #: Why it is in this status; "" when all is well.
     reason = resource.Body("reason")
+    #: The last change that was taken back, as a dict with ``action``,
+    #: ``reason``, ``at`` and ``request_id``; None after the next one.
+    failure = resource.Body("failure", type=dict)
     #: What was asked for last: ``running``, ``stopped`` or ``deleted``.
     desired = resource.Body("desired")
     #: ``id``, ``name``, ``vcpus``, ``memory_mb`` and ``disk_gb`` of its
-    #: flavor when it was created.
+    #: flavor when it was created or last resized.
     flavor = resource.Body("flavor", type=dict)
     metadata = resource.Body("metadata", type=dict)
     #: The zone asked for, or the zone of its host.

@@ -44,6 +44,8 @@ sets.start
         403    202    202     202   403     403      404       401
 sets.stop
         403    202    202     202   403     403      404       401
+sets.resize
+        403    202    202     202   403     403      404       401
 sets.restart
         403    202    202     202   403     403      404       401
 containers.list
@@ -89,6 +91,7 @@ services.list
 BODIES: dict[str, Any] = {
     "sets.create": {"set": SET},
     "sets.update": {"set": {"name": "other"}},
+    "sets.resize": {"resize": {"flavor": "small"}},
     "quotas.update": {"quota": {"sets": 5}},
     "flavors.create": {
         "flavor": {"name": "big", "vcpus": 2, "memory_mb": 64, "disk_gb": 1}

@@ -106,6 +106,7 @@ class Cloud:
                     "seen_incarnation": row.incarnation,
                     "address": "10.89.0.2",
                     "launched_at": row.launched_at or now,
+                    "resize_revision": 0,
                 }
                 if row.desired == "running":
                     values |= self.running

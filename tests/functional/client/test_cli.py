@@ -13,6 +13,7 @@ from tests.functional.client.cloud import IMAGES, PROJECTS
 
 EXAMPLES = pathlib.Path(__file__).parents[3] / "doc/source/user/examples"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
+LARGE = ("--vcpus", "2", "--memory", "512", "--disk", "1")
 ONE = ("--flavor", "small", "--image", "busybox:latest")
 
 
@@ -68,6 +69,14 @@ def test_from_create_to_delete(caas, small):
     assert shown["metadata"] == {"a": "1"}
     shown = caas("set", "update", "shop", "--no-property", "-f", "json").json
     assert shown["metadata"] == {}
+
+    caas("flavor", "create", "large", *LARGE, user="admin")
+    sized = caas(
+        *("set", "resize", "shop", "--flavor", "large", "--wait"),
+        *("-f", "json"),
+    )
+    assert sized.json["flavor"]["memory_mb"] == 512
+    assert sized.err.splitlines()[-1] == "shop ACTIVE"
 
     gone = caas("set", "delete", "shop", "--wait")
     assert gone.err.splitlines()[-1] == "shop DELETED"

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -291,6 +292,72 @@ def test_limits_are_in_the_cgroups(kit: Kit) -> None:
         else:
             (file,) = group_files(kit, "memory.max")
         assert file.read_text().strip() == str(memory << 20)
+
+
+def test_limits_change_under_running_containers(
+    kit: Kit, api: docker.APIClient
+) -> None:
+    """In both directions, with the processes none the wiser."""
+    infra = kit.infra()
+    ids = [
+        kit.business(name, infra_id=infra, memory_bytes=128 << 20)
+        for name in ("a", "b")
+    ]
+    pids = [kit.runtime.start(each).pid for each in ids]
+    for millicpus, memory, share in ((3000, 512, 1500), (500, 64, None)):
+        limits = base.Limits(share, memory // 2 << 20)
+        kit.runtime.group(
+            kit.set_id,
+            spec.Resources(millicpus=millicpus, memory_mb=memory, disk_gb=1),
+            members=dict.fromkeys(ids, limits),
+        )
+        found = {c.id: c for c in kit.runtime.list(kit.set_id)}
+        assert [found[each].pid for each in ids] == pids
+        assert [found[each].limits for each in ids] == [limits, limits]
+        for each in ids:
+            host = api.inspect_container(each)["HostConfig"]
+            assert host["Memory"] == host["MemorySwap"] == memory // 2 << 20
+            (file,) = (
+                file
+                for name in ("memory.limit_in_bytes", "memory.max")
+                for file in group_files(kit, f"*{each}*/{name}")
+            )
+            assert file.read_text().strip() == str(memory // 2 << 20)
+
+
+def test_memory_in_use_is_not_taken_away(kit: Kit) -> None:
+    infra = kit.infra()
+    there = kit.business(
+        "a",
+        "sh",
+        "-c",
+        "dd if=/dev/zero of=/dev/shm/a bs=1M count=40; echo; sleep 1000",
+        infra_id=infra,
+        memory_bytes=128 << 20,
+    )
+    pid = kit.runtime.start(there).pid
+    (usage,) = (
+        file
+        for name in ("memory.usage_in_bytes", "memory.current")
+        for file in group_files(kit, f"*{there}*/{name}")
+    )
+    poll(lambda: int(usage.read_text()) > 40 << 20, timeout=30)
+    small = spec.Resources(millicpus=1000, memory_mb=32, disk_gb=1)
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.group(
+            kit.set_id,
+            small,
+            members={there: base.Limits(None, 32 << 20)},
+        )
+    assert error.value.permanent
+    found = re.match(
+        r"(\d+) MiB of memory are in use, more than the 32 MiB",
+        error.value.message,
+    )
+    assert found
+    assert 40 <= int(found[1]) < 64
+    same = {c.id: c for c in kit.runtime.list(kit.set_id)}[there]
+    assert (same.pid, same.limits) == (pid, base.Limits(None, 128 << 20))
 
 
 def test_the_sets_limit_holds_over_its_containers(

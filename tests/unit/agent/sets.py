@@ -4,6 +4,7 @@ from caas.model import spec, wire
 from caas.model.states import Desired
 
 DIGEST = "sha512:" + "0" * 64
+SIZE = spec.Resources(2000, 256, 1)
 NIC = wire.Nic(
     address="10.89.0.5",
     prefix_len=16,
@@ -31,13 +32,13 @@ def container(name, index=0, *, policy="no", retries=0, **fields):
 def wanted(*containers, set_id="set-1", desired=Desired.RUNNING, **fields):
     fields.setdefault("incarnation", 1)
     fields.setdefault("revision", 1)
+    fields.setdefault("resources", SIZE)
     return wire.Wanted(
         id=set_id,
         desired=desired,
         project_id="project",
         name="name",
         hostname="host",
-        resources=spec.Resources(2000, 256, 1),
         nic=NIC,
         containers=containers or (container("web"),),
         request_id="req-1",

@@ -3,12 +3,13 @@ import random
 import pytest
 
 from caas.agent import actions as act
+from caas.agent import config
 from caas.agent.config import INFRA
 from caas.agent.converge import UNLISTED, Rules, restart_at
 from caas.agent.found import Book, Container
-from caas.model.spec import RestartPolicy
+from caas.model.spec import Resources, RestartPolicy
 from caas.model.states import Desired, Phase
-from tests.unit.agent.sets import container, wanted
+from tests.unit.agent.sets import SIZE, container, wanted
 from tests.unit.agent.world import World
 
 THREE = (container("a", 0), container("b", 0), container("c", 1))
@@ -29,6 +30,7 @@ def again(world, **fields):
     fields.setdefault("restart_epoch", before.restart_epoch)
     fields.setdefault("incarnation", before.incarnation)
     fields.setdefault("grace_period", before.grace_period)
+    fields.setdefault("resources", before.resources)
     world.wanted = wanted(
         *fields.pop("containers", before.containers), **fields
     )
@@ -114,8 +116,85 @@ def test_least_work():
     assert sorted(what for what, _ in world.log if what != "note") == sorted(
         ["EnsureImage", "MakeVolume", "MakeGroup", "PrepareNetwork", "Plug"]
         + ["Create", "Start"] * 4
-        + ["CapGroup"]
+        + ["Limit"]
     )
+
+
+# Another size.
+
+
+def test_a_running_set_is_resized_in_place():
+    world = running(container("a"), container("b", 1, memory_percent=50))
+    before = dict(world.containers)
+    again(world, resources=Resources(1000, 512, 1))
+    step = world.decide()
+    # not RUNNING at the new revision before it has what is wanted
+    assert step.phase == Phase.STARTING
+    assert step.actions == (act.Limit(),)
+    assert world.settle().phase == Phase.RUNNING
+    assert done(world, "Limit") == [""]
+    assert world.limits == Resources(1000, 512, 1)
+    assert world.containers.keys() == before.keys()
+    memory = {
+        c.labels["caas.name"]: c.limits and c.limits.memory_bytes >> 20
+        for c in world.containers.values()
+    }
+    assert (memory["a"], memory["b"]) == (512, 256)
+
+
+def test_only_the_share_of_one_container_changes():
+    world = running(container("a"), container("b"))
+    again(
+        world,
+        containers=(container("a", cpu_percent=50), container("b")),
+    )
+    assert world.settle().phase == Phase.RUNNING
+    assert {what for what, _ in world.log} == {"Limit"}
+    (cpus,) = (
+        c.limits.millicpus
+        for c in world.containers.values()
+        if c.labels["caas.name"] == "a"
+    )
+    assert cpus == 1000
+
+
+def test_a_size_below_what_is_in_use_is_refused():
+    world = running(*THREE)
+    world.used_mb = 200
+    again(world, resources=Resources(1000, 128, 1))
+    step = world.settle()
+    assert (step.phase, step.refused) == (Phase.RUNNING, "no")
+    assert step.wake is None
+    assert world.limits == SIZE
+    # nothing is tried again until something else is wanted
+    world.tick(100_000)
+    assert world.decide().actions == ()
+    again(world, resources=SIZE)
+    step = world.settle()
+    assert (step.phase, step.refused) == (Phase.RUNNING, "")
+
+
+def test_a_set_that_fails_to_change_is_not_told_to_have_changed():
+    world = running(*THREE)
+    again(world, resources=Resources(1000, 512, 1))
+    world.decide()
+    world.finish(act.Limit(), fail="before")
+    step = world.decide()
+    assert step.phase == Phase.STARTING
+    assert step.reason == "no; trying again in 1 s"
+    world.now = step.wake
+    assert world.settle().phase == Phase.RUNNING
+
+
+def test_limits_of_a_set_that_stands_still_wait_for_its_start():
+    world = running(*THREE)
+    again(world, desired=Desired.STOPPED)
+    assert world.settle().phase == Phase.STOPPED
+    again(world, resources=Resources(1000, 512, 1))
+    assert world.settle().phase == Phase.STOPPED
+    again(world, desired=Desired.RUNNING)
+    assert world.settle().phase == Phase.RUNNING
+    assert world.limits == Resources(1000, 512, 1)
 
 
 # The cap on CPU time.
@@ -125,7 +204,7 @@ def test_cpu_time_is_capped_when_all_have_started():
     world = World(wanted(*THREE))
     while True:
         step = world.decide()
-        if act.CapGroup() in world.found.busy:
+        if act.Limit() in world.found.busy:
             break
         assert world.boosted or not world.running()
         world.finish(min(world.found.busy, key=repr))
@@ -154,7 +233,7 @@ def test_cpu_time_is_capped_after_a_while_whatever_else():
     assert step.wake == infra.started + 5
     assert world.boosted
     world.now = step.wake
-    assert act.CapGroup() in world.decide().actions
+    assert act.Limit() in world.decide().actions
 
 
 def test_cpu_time_is_capped_from_the_start_if_told_so():
@@ -173,7 +252,7 @@ def test_cpu_time_is_capped_from_the_start_if_told_so():
             if isinstance(action, act.Note):
                 world.found.note(action)
     assert act.MakeGroup(boost=False) in step.actions
-    world.found.done(act.MakeGroup(boost=False), "/group", 1)
+    world.found.done(act.MakeGroup(boost=False), ("/group", SIZE, {}), 1)
     assert world.found.capped
 
 
@@ -642,9 +721,9 @@ def test_a_new_agent_touches_no_container():
     world.restart_agent()
     step = world.decide()
     assert step.phase == Phase.RUNNING
-    assert set(step.actions) == {_plug(world), act.CapGroup()}
+    assert set(step.actions) == {_plug(world), act.Limit()}
     assert world.settle().phase == Phase.RUNNING
-    assert {what for what, _ in world.log} == {"CapGroup", "Plug"}
+    assert {what for what, _ in world.log} == {"Limit", "Plug"}
 
 
 def test_a_new_agent_without_its_disk_touches_none_either():
@@ -654,7 +733,7 @@ def test_a_new_agent_without_its_disk_touches_none_either():
     world.log.clear()
     world.restart_agent(books=False)
     assert world.settle().phase == Phase.RUNNING
-    assert world.log == [("note", "Adopt"), ("CapGroup", ""), ("Plug", "")]
+    assert world.log == [("note", "Adopt"), ("Limit", ""), ("Plug", "")]
     # and carries out the next restart
     again(world, restart_epoch=4)
     assert world.settle().phase == Phase.RUNNING
@@ -761,7 +840,13 @@ def _some_set(rng, **fields):
     names = rng.sample("abcde", rng.randrange(1, 5))
     return wanted(
         *(
-            container(n, rng.randrange(3), policy=_policies(rng))
+            container(
+                n,
+                rng.randrange(3),
+                policy=_policies(rng),
+                cpu_percent=rng.choice([50, 100]),
+                memory_percent=rng.choice([50, 100]),
+            )
             for n in sorted(names)
         ),
         **fields,
@@ -830,7 +915,10 @@ def _harm(rng, world):
 
 
 def _ask(rng, world):
-    match rng.randrange(5):
+    match rng.randrange(6):
+        case 5:
+            memory = rng.choice([128, 256, 512])
+            again(world, resources=Resources(1000, memory, 1))
         case 0:
             again(world, restart_epoch=world.wanted.restart_epoch + 1)
         case 1 | 2:
@@ -899,6 +987,11 @@ def _goal_reached(world, step):
         assert spaces == {world.plugged}, "some sit in a dead namespace"
         there = [c.labels["caas.name"] for c in world.containers.values()]
         assert sorted(there) == sorted(names | {INFRA}), "doubled or missing"
+    if step.phase == Phase.RUNNING and not step.refused:
+        assert world.limits == world.wanted.resources
+        for c in world.wanted.containers:
+            there = world.containers[world.id_of(c.spec.name)]
+            assert there.limits == config.limits(world.wanted, c.spec)
     for c in world.wanted.containers:
         ended = world.containers[world.id_of(c.spec.name)]
         if ended.state == "running":

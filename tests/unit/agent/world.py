@@ -34,6 +34,8 @@ class World:
         self.made_for: dict[str, str] = {}
         self.netns: dict[str, str] = {}
         self.boosted = False
+        self.limits = None
+        self.used_mb = 0
         self.volume = self.group = self.network = False
         self.images: set[str] = set()
         self.plugged: str | None = None
@@ -113,8 +115,8 @@ class World:
         if fail != "before":
             try:
                 result = self.calls[action]()
-            except base.EngineError:
-                fail = "before"
+            except base.EngineError as error:
+                fail, permanent = "before", permanent or error.permanent
         if fail:
             self.found.failed(
                 action,
@@ -165,16 +167,37 @@ class World:
         return lambda: setattr(self, "volume", True)
 
     def _do_MakeGroup(self, action):  # noqa: N802
+        wanted = self.wanted
+
         def call():
             self.group, self.boosted = True, action.boost
-            return "/group"
+            self.limits = wanted.resources
+            return "/group", wanted.resources, {}
 
         return call
 
-    def _do_CapGroup(self, action):  # noqa: N802
+    def _do_Limit(self, action):  # noqa: N802
+        wanted = self.wanted
+        members = {
+            self.found.containers[name].id: limits
+            for name, limits in config.other_limits(
+                wanted, self.found.containers
+            ).items()
+        }
+
         def call():
+            if self.used_mb > wanted.resources.memory_mb:
+                raise base.EngineError("in use", permanent=True)
             self.group, self.boosted = True, False
-            return "/group"
+            self.limits = wanted.resources
+            for runtime_id, limits in members.items():
+                there = self.containers.get(runtime_id)
+                if there is None:
+                    raise base.EngineError("gone")
+                self.containers[runtime_id] = dataclasses.replace(
+                    there, limits=limits
+                )
+            return "/group", wanted.resources, members
 
         return call
 
@@ -256,7 +279,11 @@ class World:
         self.made += 1
         runtime_id = f"{name}-{self.made}"
         self.containers[runtime_id] = base.RuntimeContainer(
-            runtime_id, made.name, made.labels, "created"
+            runtime_id,
+            made.name,
+            made.labels,
+            "created",
+            limits=base.Limits(made.millicpus, made.memory_bytes or 0),
         )
         self.made_for[runtime_id] = infra_id
         return runtime_id, digest, infra_id

@@ -74,6 +74,14 @@ UPDATE = common.request(
     ),
 )
 
+RESIZE = common.request(
+    "resize",
+    common.obj(
+        {"flavor": {**common.ID_OR_NAME, "description": "Id or name."}},
+        ["flavor"],
+    ),
+)
+
 #: Body of stop and restart.
 GRACE = common.obj(
     {
@@ -101,6 +109,19 @@ VIEW: Definition = common.obj(
             **common.STRING,
             "description": "Why it is not (yet) as desired; empty when all "
             "is well.",
+        },
+        "failure": {
+            "type": ["object", "null"],
+            "properties": {
+                "action": common.STRING,
+                "reason": common.STRING,
+                "at": common.TIME,
+                "request_id": common.STRING,
+            },
+            "required": ["action", "reason", "at", "request_id"],
+            "additionalProperties": False,
+            "description": "The last change that was taken back, until the "
+            "next one is asked for.",
         },
         "desired": {"enum": [d.value for d in Desired]},
         "flavor": common.obj(

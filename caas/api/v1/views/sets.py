@@ -52,6 +52,7 @@ class Viewer:
             "project_id": item.project_id,
             "user_id": item.user_id,
             "reason": item.reason,
+            "failure": item.failure or None,
             "desired": item.desired.value,
             "flavor": {
                 "id": item.flavor_id,
