@@ -124,7 +124,11 @@ class ConductorClient:
 
     def __init__(self, transport: Any) -> None:
         self._client = _client(transport, CONDUCTOR_TOPIC).prepare(
-            timeout=SYNC_TIMEOUT
+            timeout=SYNC_TIMEOUT,
+            # where no conductor listens yet, fail now and not by time-out
+            transport_options=oslo_messaging.TransportOptions(
+                at_least_once=True
+            ),
         )
 
     def sync(self, report: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +143,8 @@ class ConductorClient:
         except Exception as error:
             # Each layer of the driver has errors of its own.
             raise exception.Unavailable(
-                f"No conductor has answered: {error}"
+                "No conductor has answered: "
+                f"{str(error) or type(error).__name__}"
             ) from error
         return answer
 

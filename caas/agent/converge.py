@@ -337,7 +337,7 @@ class _Plan:
             return self.note(note)
         self.remove_strays()
         if self._finished():
-            return self.step(Phase.FINISHED)
+            return self.step(Phase.FINISHED, self._failures())
         if self._older_round_runs():
             return self.step(self._on_the_way(), self._why())
         self._replace()
@@ -418,6 +418,16 @@ class _Plan:
             if infra.finished is None or ended_with_it > infra.finished:
                 return False
         return True
+
+    def _failures(self) -> str:
+        """Which containers did not end well."""
+        there = self.found.containers
+        names = (c.spec.name for c in self.target.containers)
+        return "; ".join(
+            f"container {name} {ended(there[name])}"
+            for name in names
+            if there[name].exit_code != 0 or there[name].oom
+        )
 
     def _restart_at(self, container: wire.WantedContainer) -> float | None:
         name = container.spec.name

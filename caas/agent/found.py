@@ -445,6 +445,8 @@ class Found:
                 self.cause = cause
                 self.epoch = epoch
                 self.ready = None
+                # no harm if it is, and help if somebody pulled it out
+                self.plugged = False
                 for book in self.books.values():
                     book.row = 0
                     if cause != "infra":

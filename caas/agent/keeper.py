@@ -155,6 +155,25 @@ class Keeper:
         if news:
             self.look()
 
+    def unplugged(self) -> None:
+        """Somebody took the interface of the set away."""
+        with self._lock:
+            if not self.found.plugged:
+                return
+            self.found.plugged = False
+            self._note(
+                [
+                    Happening(
+                        "set.repaired",
+                        "",
+                        self.shared.clock(),
+                        reason="its network interface was gone and is put "
+                        "back",
+                    )
+                ]
+            )
+        self.look()
+
     def _read(self) -> None:
         wanted = self.shared.books.wanted(self.set_id)
         if wanted == self._wanted:

@@ -22,6 +22,9 @@ LOG = logging.getLogger(__name__)
 #: Longest wait for the engine before the first report (s).
 ENGINE_WAIT = 2.0
 
+#: How often is set right what somebody else may have changed (s).
+TEND_INTERVAL = 60.0
+
 RULES = Rules()
 NOTHING = spec.Resources(millicpus=0, memory_mb=0, disk_gb=0)
 
@@ -34,6 +37,7 @@ class Settings:
     :ivar reserved_memory_mb: of the host's memory, kept from sets.
     :ivar resync: how often everything is listed anew, in case an event was
         lost that should not have been.
+    :ivar tend: how often the network is looked after.
     """
 
     host: str
@@ -46,6 +50,7 @@ class Settings:
     gather: float = 0.03
     workers: int = 4
     resync: float = 3600.0
+    tend: float = TEND_INTERVAL
     rules: Rules = RULES
 
 
@@ -106,6 +111,7 @@ class Agent:
         self._looked.wait(ENGINE_WAIT)
         self._reporter.start()
         self._pool.later(self._settings.resync, self._resync)
+        self._pool.later(self._settings.tend, self._tend)
 
     def stop(self) -> None:
         """Begin nothing more.  Containers are left as they are."""
@@ -131,6 +137,13 @@ class Agent:
     def _resync(self) -> None:
         self._pool.later(self._settings.resync, self._resync)
         self._worker.inventory(self._drivers.runtime.list())
+
+    def _tend(self) -> None:
+        self._pool.later(self._settings.tend, self._tend)
+        try:
+            self._worker.unplugged(self._drivers.network.tend())
+        except DRIVER_ERRORS as error:
+            LOG.error("The network of this host is not in order: %s", error)
 
     def _left(self) -> Collection[str]:
         left: set[str] = set()

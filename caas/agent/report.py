@@ -189,6 +189,6 @@ class Reporter:
             self._failures += 1
         LOG.warning(
             "No conductor took the report: %s; trying again in %.1f s",
-            error or type(error).__name__,
+            str(error) or type(error).__name__,
             wait,
         )

@@ -4,7 +4,13 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import Any
 
 from caas.agent import converge, validate
@@ -110,6 +116,17 @@ class Worker:
         # one nobody knows matters when something of it begins to run
         if known or (event.action == "start" and validate.is_id(set_id)):
             self._keeper(set_id).event(event)
+
+    def unplugged(self, set_ids: Iterable[str]) -> None:
+        """Sets whose interface is not there (any more, or yet)."""
+        with self._lock:
+            keepers = [
+                self._keepers[set_id]
+                for set_id in set_ids
+                if set_id in self._keepers
+            ]
+        for keeper in keepers:
+            keeper.unplugged()
 
     def trouble(self, reason: str | None) -> None:
         """The engine does not answer (see converge), or None: it does."""

@@ -97,6 +97,8 @@ class JsonErrors:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         try:
+            # before anything behind it tries, and writes a trace of it
+            environ.get("PATH_INFO", "").encode("latin-1").decode()
             response = webob.Request(environ).get_response(self._app)
         except exception.CaasError as error:
             response = self._answer(environ, error)

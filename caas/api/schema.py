@@ -68,19 +68,39 @@ def _path(value: str) -> bool:
     )
 
 
+#: Most bytes in the name of a file, and the greatest id of a user.
+_LONGEST_NAME = 255
+_LAST_ID = 2**31 - 1
+
 #: Of the engine or the kernel; a volume there breaks the container.
 _RESERVED = re.compile(r"/(proc|sys|dev)(/|$)|/$")
 
 
 @_format("mount-path")
 def _mount_path(value: str) -> bool:
-    return _path(value) and not _RESERVED.match(value)
+    return _path(value) and _named(value) and not _RESERVED.match(value)
+
+
+def _named(value: str) -> bool:
+    """Each part of it can be the name of a file."""
+    return all(len(p.encode()) <= _LONGEST_NAME for p in value.split("/"))
+
+
+@_format("user")
+def _user(value: str) -> bool:
+    """Numbers of users and groups are within what the kernel has."""
+    return all(
+        int(part) <= _LAST_ID
+        for part in value.split(":")
+        if part.isascii() and part.isdigit()
+    )
 
 
 @_format("sub-path")
 def _sub_path(value: str) -> bool:
     return value == "" or (
-        not value.startswith(("/", "../"))
+        _named(value)
+        and not value.startswith(("/", "../"))
         and value not in (".", "..")
         and posixpath.normpath(value) == value
         and value.isprintable()

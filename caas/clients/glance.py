@@ -127,6 +127,10 @@ class Images:
             raise exception.BadRequest(
                 f"There is no image {ref!r} that you can see in Glance."
             )
+        if digest:
+            # whichever can be used: their bytes are the same
+            images.sort(key=_preference)
+            images = images[:1]
         if len(images) > 1:
             ids = ", ".join(sorted(image["id"] for image in images))
             raise exception.BadRequest(
@@ -232,6 +236,16 @@ def _tagged(ref: str) -> str:
     A colon before a slash belongs to a host and its port.
     """
     return ref if ":" in ref.rsplit("/", 1)[-1] else f"{ref}:latest"
+
+
+def _preference(image: dict[str, Any]) -> tuple[bool, bool, str, str]:
+    """Sorts what can be used first, then what is there longest."""
+    return (
+        image.get("container_format") != CONTAINER_FORMAT,
+        image.get("status") != "active",
+        image.get("created_at") or "",
+        image["id"],
+    )
 
 
 def _usable(ref: str, image: dict[str, Any]) -> ImageRef:

@@ -135,7 +135,8 @@ def _happening(
     if after.phase == Phase.FAILED:
         return Happening("set.error", "error", one.reason)
     if after.phase == Phase.FINISHED:
-        return Happening("set.finish", reason=one.reason)
+        result = "error" if one.reason else "success"
+        return Happening("set.finish", result, one.reason)
     if before.current and after.phase == Phase.RUNNING:
         return Happening("set.recover")
     return Happening(ASKED)

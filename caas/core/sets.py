@@ -79,6 +79,12 @@ def _check_containers(
                 "within a set."
             )
         names.add(name)
+        policy = item.get("restart_policy") or {}
+        if policy.get("max_retries") and policy["name"] != "on-failure":
+            raise exception.BadRequest(
+                f"Container {name!r} has max_retries with the restart policy "
+                f"{policy['name']!r}; it goes with 'on-failure' only."
+            )
         check_memory(name, item.get("memory_percent", 100), flavor)
         for port in item.get("ports") or ():
             key = (port["port"], port.get("protocol", "tcp"))

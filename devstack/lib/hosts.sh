@@ -24,6 +24,16 @@ host_netns() {
     printf '%s' "/run/netns/$(host_netns_name "$1")"
 }
 
+# A sentence before anything of the stack is kept: another network can be
+# chosen then.
+claim_fabric() {
+    ((QUICKSTART_HOSTS > 0)) || return 0
+    ! ip link show "$(fabric_link)" >/dev/null 2>&1 || return 0
+    if ip route show to match "$FABRIC_ADDRESS" | grep -qv '^default'; then
+        fail "The network $QUICKSTART_FABRIC.0/24 is in use on this machine; set QUICKSTART_FABRIC to the first three numbers of another."
+    fi
+}
+
 fabric_up() {
     local fabric link
     fabric=$(fabric_netns_name)
@@ -31,9 +41,7 @@ fabric_up() {
     if ip link show "$link" >/dev/null 2>&1; then
         return
     fi
-    if ip route show to match "$FABRIC_ADDRESS" | grep -qv '^default'; then
-        fail "The network $QUICKSTART_FABRIC.0/24 is in use on this machine; set QUICKSTART_FABRIC to the first three numbers of another."
-    fi
+    claim_fabric
     ip netns add "$fabric"
     ip -n "$fabric" link add bridge type bridge
     ip -n "$fabric" link set bridge up

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import keystonemiddleware.auth_token
 import pytest
 import sqlalchemy as sa
 import webob
@@ -18,7 +17,7 @@ import caas
 from caas import rpc
 from caas.store import migration, tables
 from caas.store.engine import Store, utcnow
-from caas.wsgi import pipeline
+from caas.wsgi import auth, pipeline
 from tests.functional.auth import Auth
 from tests.functional.glance import Glance
 
@@ -59,9 +58,7 @@ class Service:
     ) -> None:
         """:param database: URL of an empty one."""
         self.glance = Glance()
-        patch.setattr(
-            keystonemiddleware.auth_token, "filter_factory", Auth.factory
-        )
+        patch.setattr(auth.Auth, "factory", Auth.factory)
         patch.setattr(Auth, "image_url", f"{self.glance.url}/v2")
         self._senders: list[rpc.Sender] = []
         patch.setattr(rpc, "Sender", self._sender(rpc.Sender))

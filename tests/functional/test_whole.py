@@ -183,6 +183,28 @@ def test_what_ends_is_started_again_and_counted(whole: Whole) -> None:
     until(counted, lambda: "it was not started again")
 
 
+def test_what_ended_badly_is_the_reason(whole: Whole) -> None:
+    whole.host()
+    policy = {"restart_policy": {"name": "no"}}
+    [bad, good] = (
+        whole.service.create(
+            name=name,
+            containers=[
+                {"name": "job", "image": "app:1", "command": command, **policy}
+            ],
+        )[0]
+        for name, command in (
+            ("bad", ["sh", "-c", "exit 3"]),
+            ("good", ["true"]),
+        )
+    )
+    found = whole.wait(bad, "SHUTOFF")
+    assert found["reason"] == "container job ended with exit code 3"
+    assert _events(whole, bad["id"])[-1] == "set.finish error"
+    assert whole.wait(good, "SHUTOFF")["reason"] == ""
+    assert _events(whole, good["id"])[-1] == "set.finish success"
+
+
 def test_trouble_that_passes(whole: Whole) -> None:
     host = whole.host()
     host.faults.fail("runtime.start", EngineError("busy"), times=2)

@@ -33,3 +33,13 @@ class Network(abc.ABC):
     @abc.abstractmethod
     def list(self) -> Sequence[str]:
         """Set ids something is plugged for (what a crash may have left)."""
+
+    @abc.abstractmethod
+    def tend(self) -> Sequence[str]:
+        """Set right what else on this host may have changed of ours.
+
+        Called now and then.
+
+        :returns: ids of sets that were plugged and have no interface now;
+            to plug them again is up to the caller.
+        """

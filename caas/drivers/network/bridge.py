@@ -112,6 +112,16 @@ class BridgeNetwork(base.Network):
                     found.add(alias)
         return sorted(found)
 
+    def tend(self) -> Sequence[str]:
+        self._filter()
+        with _told("looked at"), IPRoute() as ipr:
+            there = {link.get("ifname") for link in ipr.link("dump")}
+        return [
+            set_id
+            for set_id, record in sorted(self._records.all().items())
+            if record.address and self._veth_name(set_id) not in there
+        ]
+
     # Bridges.
 
     def _bridge_name(self, project_id: str) -> str:

@@ -20,7 +20,9 @@ class Plugged:
 
 
 class FakeNetwork(base.Network):
-    """:ivar prepared: set ids; :ivar plugged: interfaces by set id."""
+    """:ivar prepared: set ids; :ivar plugged: interfaces by set id.
+    :ivar pulled: set ids whose interface somebody has removed.
+    """
 
     def __init__(
         self, conf: Any = None, *, faults: Faults | None = None
@@ -28,6 +30,7 @@ class FakeNetwork(base.Network):
         self.faults = faults or Faults()
         self.prepared: set[str] = set()
         self.plugged: dict[str, Plugged] = {}
+        self.pulled: set[str] = set()
         self._lock = threading.Lock()
 
     def prepare(self, set_id: str, project_id: str) -> None:
@@ -52,3 +55,10 @@ class FakeNetwork(base.Network):
     def list(self) -> Sequence[str]:
         with self.faults.call("network.list"), self._lock:
             return sorted(self.prepared | self.plugged.keys())
+
+    def tend(self) -> Sequence[str]:
+        with self.faults.call("network.tend"), self._lock:
+            lost, self.pulled = sorted(self.pulled), set()
+            for set_id in lost:
+                self.plugged.pop(set_id, None)
+            return lost

@@ -50,12 +50,13 @@ class Firewall:
             f"-A {chain} -o {ours} -j DROP",
         ]
         there = self._save("filter")
-        # Docker empties FORWARD's head when it starts, never DOCKER-USER
-        hooks = ("DOCKER-USER", "FORWARD")
+        # Docker empties FORWARD's head when it starts, never DOCKER-USER; who
+        # flushes all chains leaves one that nothing leads to
+        docker = "-A FORWARD -j DOCKER-USER" in there
+        hooks = ("DOCKER-USER", "FORWARD") if docker else ("FORWARD",)
         lines = []
         if not any(f"-A {hook} -j {chain}" in there for hook in hooks):
-            docker = any(line.startswith(":DOCKER-USER ") for line in there)
-            lines.append(f"-I {hooks[not docker]} 1 -j {chain}")
+            lines.append(f"-I {hooks[0]} 1 -j {chain}")
         if [r for r in there if r.startswith(f"-A {chain} ")] != rules:
             # naming the chain empties it; all in one transaction
             lines = [f":{chain} - [0:0]", *rules, *lines]

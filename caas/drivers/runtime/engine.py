@@ -39,6 +39,7 @@ _ENGINE_PATH = re.compile(
 # Faults of the request that the engine answers as if they were its own.
 _USERS_FAULT = re.compile(
     r"unable to find (user|group)"
+    r"|uids and gids must be in range"
     r"|no matching entries in"
     r"|exec format error"
     r"|executable file not found"

@@ -203,7 +203,7 @@ class DeleteSet(_Verb):
             "--force",
             action="store_true",
             help="Forget them at once, even if their host does not answer "
-            "(administrators)",
+            "(managers of the project)",
         )
         return parser
 

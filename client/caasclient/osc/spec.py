@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ),
         ("env", "[<name>:]<key>=<value>", "Environment variable"),
         ("label", "[<name>:]<key>=<value>", "Label"),
-        ("port", "[<name>:]<port>[/tcp|/udp]", "Port it listens on"),
+        ("port", "[<name>:]<port>[/tcp|/udp|/sctp]", "Port it listens on"),
         (
             "mount",
             "[<name>:]<path>[:<sub-path>][:ro]",

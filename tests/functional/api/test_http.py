@@ -252,3 +252,11 @@ def test_answers_are_checked_as_configured(
     assert answer.status_int == status
     problem = "Answer of versions.list: versions[0]: status, version"
     assert (problem in caplog.text) == logged
+
+
+def test_a_path_that_is_no_utf8_leaves_no_trace(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert service.request("GET", "/v1/sets/%ff%fe").status_int == 400
+    assert not caplog.records

@@ -19,6 +19,9 @@ def test_the_longest_of_all(
     flavor = service.flavor(
         letter * 255, vcpus=1024, memory_mb=2**24, disk_gb=2**20
     )
+    # as long as a name in it may be
+    name = letter * (255 // len(letter.encode()))
+    path = "/".join([name] * 20)[:1023].rstrip("/")
     container = {
         "name": "c" * 63,
         "image": "app:1",
@@ -27,7 +30,7 @@ def test_the_longest_of_all(
         "env": {"E" * 255: letter * 20_000},
         "labels": {"l" * 255: letter * 4096},
         "user": "u" * 64 + ":" + "g" * 63,
-        "mounts": [{"path": "/" + letter * 1023, "sub_path": letter * 1024}],
+        "mounts": [{"path": "/" + path, "sub_path": path}],
     }
     made = service.create(
         name=letter * 255,

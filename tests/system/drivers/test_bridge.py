@@ -253,6 +253,29 @@ def test_flushed_rules_come_back(
     assert not one.reaches(third, wait=1)
 
 
+def test_what_others_took_is_put_back(
+    sets: Sets, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flushed rules at once, interfaces by whoever asks."""
+    (one, _), (_, second) = sets.plug("p"), sets.plug("p")
+    before = own_rules(prefix)
+    subprocess.run(
+        ["iptables", "-w", "-F", f"{prefix.upper()}-FORWARD"], check=True
+    )
+    monkeypatch.setattr(bridge, "FILTER_INTERVAL", 0)
+    assert sets.network.tend() == []
+    assert own_rules(prefix) == before
+    first, nic_ = next(iter(sets.plugged.items()))
+    subprocess.run(
+        ["ip", "link", "delete", sets.network._veth_name(first)], check=True
+    )
+    assert not one.reaches(second, wait=1)
+    assert sets.network.tend() == [first]
+    sets.network.plug(first, "p", one.pid, nic_)
+    assert one.reaches(second)
+    assert sets.network.tend() == []
+
+
 def test_the_host_itself_is_never_plugged(sets: Sets) -> None:
     with pytest.raises(base.NetworkError, match="no network of its own"):
         sets.network.plug("x", "p", os.getpid(), nic())
@@ -314,6 +337,8 @@ def test_outside(namespace: Make, tmp_path: pathlib.Path) -> None:  # noqa: F811
     host.run("ip", "link", "set", "lo", "up")
     # as Docker leaves it
     host.run("iptables", "-P", "FORWARD", "DROP")
+    # and a flush of all chains: nothing leads there any more
+    host.run("iptables", "-N", "DOCKER-USER")
     host.run(
         *("ip", "link", "add", "uplink", "type", "veth"),
         *("peer", "name", "uplink", "netns", str(outside.pid)),

@@ -397,7 +397,8 @@ def test_restart_keeps_infra(host):
     assert host.conductor.seen(one)["restart_epoch"] == 1
     assert host.runtime.containers[host.id_of("infra")] == infra
     assert len(host.calls("runtime.start")) == 7
-    assert len(host.calls("network.plug")) == 1
+    # once more, in case somebody pulled it out
+    assert len(host.calls("network.plug")) == 2
 
 
 def test_long_grace_periods_hold_up_nobody_else(host):
@@ -758,3 +759,14 @@ def test_rules_come_from_the_settings(tmp_path):
         )
     finally:
         host.kill()
+
+
+def test_an_interface_that_was_taken_away_is_put_back(host):
+    host.settings = dataclasses.replace(host.settings, tend=0.05)
+    host.kill()
+    host.start()
+    one = create(host)
+    host.network.pulled.add(one.id)
+    until(lambda: host.conductor.happened("set.repaired"))
+    until(lambda: one.id in host.network.plugged)
+    assert len(host.conductor.happened("set.repaired")) == 1

@@ -557,6 +557,8 @@ def test_restart_goes_down_in_reverse_and_up_in_order():
         ("Stop", "c"),
         ("Stop", "a"),
         ("Stop", "b"),
+        # nothing happens where it is plugged
+        ("Plug", ""),
         ("Start", "a"),
         ("Start", "b"),
         ("Start", "c"),

@@ -93,6 +93,17 @@ def test_ambiguous_names_the_ids(glance: Glance, images: Images) -> None:
     assert all(image.id in caught.value.message for image in two)
 
 
+def test_of_equal_digests_any_usable_one_will_do(
+    glance: Glance, images: Images
+) -> None:
+    glance.add("bare:1", b"same", container_format="bare")
+    glance.add("queued:1", b"same", status="queued")
+    usable = {glance.add(f"app:{n}", b"same").id for n in range(2)}
+    glance.add("other:1", b"other")
+    digest = f"sha512:{hashlib.sha512(b'same').hexdigest()}"
+    assert images.resolve(_ctx(), {digest})[digest].id in usable
+
+
 def test_a_closed_connection_is_no_matter(
     glance: Glance, images: Images
 ) -> None:

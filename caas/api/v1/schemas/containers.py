@@ -92,14 +92,15 @@ _MOUNTS: Definition = {
                 "maxLength": 1024,
                 "format": "mount-path",
                 "x-must": "be an absolute path without '.', '..' or '/' at "
-                "the end, and neither '/' nor in /proc, /sys or /dev",
+                "the end, no part of it longer than 255 bytes, and neither "
+                "'/' nor in /proc, /sys or /dev",
             },
             "sub_path": {
                 "type": "string",
                 "maxLength": 1024,
                 "format": "sub-path",
                 "x-must": "be a path relative to the volume, without '.', "
-                "'..' or '/' at the end",
+                "'..' or '/' at the end, no part of it longer than 255 bytes",
                 "default": "",
             },
             "read_only": {"type": "boolean", "default": False},
@@ -139,8 +140,9 @@ CREATE: Definition = common.obj(
             "maxLength": 128,
             "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.-]*"
             r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z",
+            "format": "user",
             "x-must": "be a user, or a user and a group with ':' between, by "
-            "name or number",
+            "name or by a number up to 2147483647",
         },
         "labels": _LABELS,
         "restart_policy": _RESTART_POLICY,

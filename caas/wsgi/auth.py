@@ -1,0 +1,34 @@
+"""keystonemiddleware, with an honest answer when Keystone does not answer."""
+
+from collections.abc import Callable
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import webob.exc
+from keystonemiddleware import auth_token
+from keystonemiddleware.auth_token import _exceptions as exceptions
+
+
+class Auth(auth_token.AuthProtocol):  # type: ignore[misc]
+    """Some paths need no token, so the decision about one that is missing or
+    invalid is left to the API.  With that the middleware takes every token
+    for invalid while Keystone is away, and its owner for a stranger.
+    """
+
+    @classmethod
+    def factory(
+        cls, global_conf: Any, **local_conf: Any
+    ) -> Callable[[WSGIApplication], WSGIApplication]:
+        """For a ``paste.filter_factory``."""
+        conf = {**global_conf, **local_conf, "delay_auth_decision": "true"}
+        return lambda app: cls(app, conf)
+
+    def fetch_token(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().fetch_token(*args, **kwargs)
+        except exceptions.InvalidToken as error:
+            cause = error.__context__
+            if cause is None or isinstance(cause, exceptions.InvalidToken):
+                raise
+            # it could not be asked; see AuthProtocol.fetch_token
+            raise webob.exc.HTTPServiceUnavailable from error
