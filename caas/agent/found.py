@@ -60,6 +60,7 @@ class Container:
     :ivar revision: it was last started under, in this run of the agent.
     :ivar died: the last end an event told of.
     :ivar limits: its caps, None when not looked at.
+    :ivar updated: when an event told that they were changed.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Container:
     revision: int = 0
     died: Death | None = None
     limits: base.Limits | None = None
+    updated: float | None = None
 
     @property
     def running(self) -> bool:
@@ -243,7 +245,19 @@ class Found:
                     infra=there.labels.get(LABEL_INFRA, ""),
                 )
             self.containers[name] = known
+            limits, updated = known.limits, known.updated
+            known.updated = None
             _update(known, there)
+            if updated is not None and limits not in (None, known.limits):
+                happenings.append(
+                    Happening(
+                        "container.repaired",
+                        name,
+                        updated,
+                        reason="its limits had been changed by hand and are "
+                        "put back",
+                    )
+                )
             known.netns = netns.get(there.id)
             self._recheck(name, known)
             self._seen(name, known, happenings)
@@ -273,6 +287,11 @@ class Found:
         elif event.action == "die":
             death = Death(at, event.exit_code, event.error)
             return self._died(name, there, death)
+        elif event.action == "update":
+            # ours are told of while they are made, or change nothing
+            if not self._limiting:
+                there.updated = at
+                self.stale = True
         elif event.action == "start":
             ours = there.running or self._busy(act.Start, name)
             if not ours and at > (there.finished or 0.0):
@@ -488,6 +507,11 @@ class Found:
         self.faults[action] = fault
         if isinstance(action, act.EnsureImage):
             self.progress.pop(action.digest, None)
+        if isinstance(action, act.Limit):
+            # Some of it may have been done: look what, and do it anew.
+            self.limits, self.capped, self.stale = None, False, True
+            for there in self.containers.values():
+                there.limits = None
         if isinstance(action, act.MakeGroup):
             # It may have taken the cap on CPU time off all the same.
             self.capped = False
@@ -532,6 +556,10 @@ class Found:
             self.ready = there.started
         self._seen(action.name, there, happenings)
         return happenings
+
+    @property
+    def _limiting(self) -> bool:
+        return any(isinstance(action, act.Limit) for action in self.busy)
 
     def _by_id(self, runtime_id: str) -> tuple[str, Container | None]:
         for name, there in self.containers.items():

@@ -398,6 +398,45 @@ def test_memory_in_use_is_refused_with_the_figure(
         assert found["failure"]["action"] == "resize"
 
 
+def test_limits_changed_by_hand_are_put_back(
+    cloud: Cloud, engines: Engines
+) -> None:
+    """F114: within moments, and told to whom the set belongs."""
+    with cloud.sets() as (shown,):
+
+        def app() -> dict[str, Any]:
+            (found,) = (
+                c
+                for c in engines.containers(shown["id"])
+                if c["Config"]["Labels"][base.LABEL_NAME] == "app"
+            )
+            return found
+
+        before = app()
+        memory = before["HostConfig"]["Memory"]
+        for client in engines.clients:
+            if before["Id"] in {c["Id"] for c in client.containers()}:
+                client.update_container(
+                    before["Id"],
+                    mem_limit=2 * memory,
+                    memswap_limit=2 * memory,
+                )
+        wait_for(
+            "the limits to be put back",
+            lambda: app()["HostConfig"]["Memory"] == memory,
+        )
+        assert app()["State"]["Pid"] == before["State"]["Pid"]
+        told = wait_for(
+            "an event",
+            lambda: [
+                e
+                for e in cloud.events(shown["id"])
+                if e["action"] == "container.repaired"
+            ],
+        )
+        assert told[0]["details"]["container"] == "app"
+
+
 def test_delete_leaves_nothing_behind(
     stack: Stack, cloud: Cloud, admin: Cloud, engines: Engines
 ) -> None:

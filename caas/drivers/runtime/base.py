@@ -111,7 +111,8 @@ class RuntimeContainer:
 
 @dataclasses.dataclass(frozen=True)
 class RuntimeEvent:
-    """:ivar action: ``start``, ``die``, ``oom`` or ``destroy``.
+    """:ivar action: ``start``, ``die``, ``oom``, ``update`` (of its limits,
+        by whomever) or ``destroy``.
     :ivar error: as of :class:`RuntimeContainer`.
     """
 

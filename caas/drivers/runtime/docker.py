@@ -137,7 +137,7 @@ class DockerRuntime(base.Runtime):
                 filters={
                     "type": "container",
                     "label": label,
-                    "event": ["start", "die", "oom", "destroy"],
+                    "event": ["start", "die", "oom", "update", "destroy"],
                 },
                 decode=True,
             )

@@ -236,6 +236,7 @@ class FakeRuntime(base.Runtime):
             for runtime_id, limits in (members or {}).items():
                 self._get(runtime_id)
                 self._put(runtime_id, limits=limits)
+                self._emit(runtime_id, "update")
             self.boosted.discard(set_id)
             self.groups[set_id] = resources
             if boost:
@@ -256,6 +257,12 @@ class FakeRuntime(base.Runtime):
                 self._put(runtime_id, oom_killed=True)
                 self._emit(runtime_id, "oom")
             self._die(runtime_id, exit_code)
+
+    def limit(self, runtime_id: str, limits: base.Limits) -> None:
+        """Change the limits of a container by hand."""
+        with self._changed:
+            self._put(runtime_id, limits=limits)
+            self._emit(runtime_id, "update")
 
     def named(self, name: str) -> base.RuntimeContainer | None:
         """The container of that name."""

@@ -15,7 +15,7 @@ from caas.drivers.faults import Faults
 from caas.drivers.image.base import ImageError
 from caas.drivers.image.fake import FakeImage
 from caas.drivers.network.fake import FakeNetwork
-from caas.drivers.runtime.base import EngineError
+from caas.drivers.runtime.base import EngineError, Limits
 from caas.drivers.runtime.fake import FakeRuntime
 from caas.drivers.volume.base import VolumeError
 from caas.drivers.volume.fake import FakeVolume
@@ -770,3 +770,15 @@ def test_an_interface_that_was_taken_away_is_put_back(host):
     until(lambda: host.conductor.happened("set.repaired"))
     until(lambda: one.id in host.network.plugged)
     assert len(host.conductor.happened("set.repaired")) == 1
+
+
+def test_limits_changed_by_hand_are_put_back_and_told(host):
+    create(host)
+    web = host.id_of("web")
+    before = host.runtime.containers[web].limits
+    host.runtime.limit(web, Limits(None, 1 << 30))
+    until(lambda: host.runtime.containers[web].limits == before)
+    until(lambda: host.conductor.happened("container.repaired"))
+    (told,) = host.conductor.happened("container.repaired")
+    assert told["container"] == "web"
+    assert "changed by hand" in told["reason"]

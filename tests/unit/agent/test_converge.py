@@ -1,3 +1,4 @@
+import dataclasses
 import random
 
 import pytest
@@ -7,6 +8,7 @@ from caas.agent import config
 from caas.agent.config import INFRA
 from caas.agent.converge import UNLISTED, Rules, restart_at
 from caas.agent.found import Book, Container
+from caas.drivers.runtime import base
 from caas.model.spec import Resources, RestartPolicy
 from caas.model.states import Desired, Phase
 from tests.unit.agent.sets import SIZE, container, wanted
@@ -179,11 +181,33 @@ def test_a_set_that_fails_to_change_is_not_told_to_have_changed():
     again(world, resources=Resources(1000, 512, 1))
     world.decide()
     world.finish(act.Limit(), fail="before")
+    # who knows what was done of it
+    assert world.decide().actions == (act.Refresh(),)
+    world.finish(act.Refresh())
     step = world.decide()
     assert step.phase == Phase.STARTING
     assert step.reason == "no; trying again in 1 s"
     world.now = step.wake
     assert world.settle().phase == Phase.RUNNING
+
+
+def test_what_was_changed_half_way_is_changed_back():
+    """One container had its new limits when the next one was refused."""
+    world = running(*THREE)
+    again(world, resources=Resources(1000, 128, 1))
+    world.decide()
+    changed = world.id_of("a")
+    world.containers[changed] = dataclasses.replace(
+        world.containers[changed], limits=base.Limits(None, 128 << 20)
+    )
+    world.finish(act.Limit(), fail="before", permanent=True)
+    step = world.settle()
+    assert (step.phase, step.refused) == (Phase.RUNNING, "no")
+    again(world, resources=SIZE)
+    step = world.settle()
+    assert (step.phase, step.refused) == (Phase.RUNNING, "")
+    memory = [c.limits.memory_bytes >> 20 for c in world.containers.values()]
+    assert sorted(memory)[-3:] == [256, 256, 256]
 
 
 def test_limits_of_a_set_that_stands_still_wait_for_its_start():
