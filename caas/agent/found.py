@@ -61,6 +61,7 @@ class Container:
     :ivar died: the last end an event told of.
     :ivar limits: its caps, None when not looked at.
     :ivar updated: when an event told that they were changed.
+    :ivar begun: when an event told of its start.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Container:
     died: Death | None = None
     limits: base.Limits | None = None
     updated: float | None = None
+    begun: float | None = None
 
     @property
     def running(self) -> bool:
@@ -296,6 +298,8 @@ class Found:
             ours = there.running or self._busy(act.Start, name)
             if not ours and at > (there.finished or 0.0):
                 self.stale = True
+            there.begun = at
+            self._began(there)
         return []
 
     def _died(
@@ -312,6 +316,15 @@ class Found:
         self._seen(name, there, happenings)
         return happenings
 
+    def _began(self, there: Container) -> None:
+        """The engine knows best when a start that was not looked at was."""
+        if not there.running or there.pid or there.started is None:
+            return
+        if there.begun is not None and there.begun > there.started:
+            if self.ready == there.started:
+                self.ready = there.begun
+            there.started = there.begun
+
     def _recheck(self, name: str, there: Container) -> None:
         """An event may have overtaken the answer that it runs."""
         if (
@@ -324,7 +337,7 @@ class Found:
 
     def _end(self, name: str, there: Container, death: Death) -> None:
         there.state = "exited"
-        there.pid, there.netns = 0, None
+        there.pid, there.netns, there.begun = 0, None, None
         there.finished, there.exit_code = death.at, death.exit_code
         there.error = death.error
         if name == INFRA:
@@ -391,8 +404,8 @@ class Found:
         """Note a success.
 
         :param result: reference of the image; parent of the group; for a
-            new container its id, config and infra container; for others the
-            state of the container.
+            new container its id, config, infra container and limits; for
+            others the state of the container.
         :param revision: the action was carried out for.
         """
         self.busy.discard(action)
@@ -441,9 +454,9 @@ class Found:
     def _container_done(self, action: act.Action, result: Any) -> None:
         match action:
             case act.Create(name):
-                runtime_id, config, infra = result
+                runtime_id, config, infra, limits = result
                 self.containers[name] = Container(
-                    runtime_id, config=config, infra=infra
+                    runtime_id, config=config, infra=infra, limits=limits
                 )
                 self.released = False
             case act.Stop(name):
@@ -532,6 +545,7 @@ class Found:
             return []
         _update(there, result)
         there.netns = None
+        self._began(there)
         self._recheck(action.name, there)
         if action.name == INFRA:
             self.plugged = False

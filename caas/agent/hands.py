@@ -107,8 +107,11 @@ class Hands:
                 # the engine keeps the caller waiting
                 return functools.partial(Slow, call) if grace_period else call
             case act.Start(name):
+                # of others nothing is needed but that they run
                 return functools.partial(
-                    runtime.start, found.containers[name].id
+                    runtime.start,
+                    found.containers[name].id,
+                    look=name == config.INFRA,
                 )
             case act.Remove(_, runtime_id):
                 return functools.partial(runtime.remove, runtime_id)
@@ -188,10 +191,10 @@ class Hands:
 
     def _create_infra(
         self, wanted: wire.Wanted, group: str | None
-    ) -> tuple[str, str, str]:
+    ) -> tuple[str, str, str, runtime_base.Limits | None]:
         source = functools.partial(self.drivers.volume.source, wanted.id)
         made = config.infra(wanted, source=source, group=group)
-        return self.drivers.runtime.create(made), "", ""
+        return self.drivers.runtime.create(made), "", "", None
 
     def _create(self, name: str, wanted: wire.Wanted, found: Found) -> Call:
         (container,) = (c for c in wanted.containers if c.spec.name == name)
@@ -199,7 +202,7 @@ class Hands:
         infra_id = found.containers[config.INFRA].id
         image, group = found.images[digest], found.group
 
-        def create() -> tuple[str, str, str]:
+        def create() -> tuple[str, str, str, runtime_base.Limits | None]:
             made = config.business(
                 wanted,
                 container,
@@ -223,7 +226,12 @@ class Hands:
                         " from the engine"
                     ) from None
                 raise
-            return runtime_id, config.digest(container.spec), infra_id
+            return (
+                runtime_id,
+                config.digest(container.spec),
+                infra_id,
+                config.limits(wanted, container.spec),
+            )
 
         return create
 

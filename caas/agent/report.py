@@ -32,6 +32,9 @@ _PASSING = frozenset(
 )
 #: How long that while is (s).
 LINGER = 0.5
+#: So many sets on their way are a burst; then what settled is gathered for
+#: longer (s), as there is more to come.
+BURST, BURST_GATHER = 4, 0.25
 #: First wait after a report nobody answered (s); doubles up to a heartbeat.
 FIRST_WAIT = 0.25
 
@@ -67,6 +70,7 @@ class Reporter:
         self._sent = float("-inf")
         self._not_before = float("-inf")
         self._by: float | None = None
+        self._underway: set[str] = set()
         self._thread = threading.Thread(
             target=self._run, name="report", daemon=True
         )
@@ -111,6 +115,10 @@ class Reporter:
         with self._cond:
             for event in events:
                 self._ledger.note(event)
+            if report.phase in _PASSING:
+                self._underway.add(report.id)
+            else:
+                self._underway.discard(report.id)
             if self._ledger.observe(report):
                 self._hurry(LINGER if report.phase in _PASSING else 0)
             elif events:
@@ -159,7 +167,12 @@ class Reporter:
                 due = max(due, self._not_before)
                 if due <= now:
                     self._sent, self._by = now, None
-                    self._not_before = now + self._gather
+                    burst = len(self._underway) > BURST
+                    self._not_before = now + (
+                        max(self._gather, BURST_GATHER)
+                        if burst
+                        else self._gather
+                    )
                     return self._ledger.next_report()
                 self._cond.wait(due - now)
         return None

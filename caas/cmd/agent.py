@@ -4,6 +4,7 @@ One process, no second one that watches it: the service manager starts it
 again, and a host has better uses for the memory.
 """
 
+import gc
 import importlib.metadata
 import os
 import pathlib
@@ -115,6 +116,9 @@ def main() -> int:
     listen.join(BROKER_WAIT)
     agent.start()
     LOG.info("The agent of host %s has started", CONF.host)
+    # modules and options stay: no collection has to look at them again
+    gc.collect()
+    gc.freeze()
     # A byte for each signal, its number.
     while os.read(signals, 1)[0] == signal.SIGHUP:
         CONF.mutate_config_files()

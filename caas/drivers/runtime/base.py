@@ -172,8 +172,12 @@ class Runtime(abc.ABC):
         """
 
     @abc.abstractmethod
-    def start(self, runtime_id: str) -> RuntimeContainer:
-        """Start it unless it runs; return its state right after."""
+    def start(self, runtime_id: str, *, look: bool = True) -> RuntimeContainer:
+        """Start it unless it runs; return its state right after.
+
+        :param look: False saves a look: that it runs is all that is said, and
+            an event tells if it has ended again.
+        """
 
     @abc.abstractmethod
     def stop(self, runtime_id: str, grace_period: int) -> RuntimeContainer:

@@ -143,7 +143,9 @@ class FakeRuntime(base.Runtime):
             )
             return runtime_id
 
-    def start(self, runtime_id: str) -> base.RuntimeContainer:
+    def start(
+        self, runtime_id: str, *, look: bool = True
+    ) -> base.RuntimeContainer:
         with self.faults.call("runtime.start", runtime_id), self._changed:
             there = self._get(runtime_id)
             if there.state == "running":

@@ -7,7 +7,14 @@ import pytest
 
 from caas.agent import actions as act
 from caas.agent.config import INFRA
-from caas.agent.found import Book, Found, iso, retry_delay, seconds
+from caas.agent.found import (
+    Book,
+    Container,
+    Found,
+    iso,
+    retry_delay,
+    seconds,
+)
 from caas.drivers.runtime import base
 
 START = act.Start("web", 0)
@@ -39,7 +46,7 @@ def found():
     found = Found(incarnation=1, known=True)
     for name in (INFRA, "web"):
         found.busy.add(act.Create(name))
-        found.done(act.Create(name), (f"id-{name}", "config", ""), 1)
+        found.done(act.Create(name), (f"id-{name}", "config", "", None), 1)
     return found
 
 
@@ -239,3 +246,28 @@ def test_retries_slow_down_to_a_minute():
         60,
         60,
     ]
+
+
+@pytest.mark.parametrize("first", ["event", "answer"])
+def test_a_start_that_was_not_looked_at_is_when_the_engine_says(first):
+    found = Found(known=True)
+    found.containers["a"] = Container("id-a")
+    found.busy.add(act.Start("a", 0))
+    told = base.RuntimeEvent(
+        "id-a",
+        "start",
+        {},
+        datetime.datetime.fromtimestamp(100.5, datetime.UTC),
+    )
+    answer = base.RuntimeContainer(
+        "id-a", "", {}, "running", started_at="1970-01-01T00:01:40+00:00"
+    )
+    steps = [
+        lambda: found.event(told),
+        lambda: found.done(act.Start("a", 0), answer, 1),
+    ]
+    for step in steps if first == "event" else steps[::-1]:
+        step()
+    assert found.containers["a"].started == 100.5
+    assert found.ready == 100.5
+    assert not found.stale

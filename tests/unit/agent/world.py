@@ -274,7 +274,7 @@ class World:
                     there.labels.get(base.LABEL_CONFIG, "") == digest
                     and self.made_for[there.id] == infra_id
                 ):
-                    return there.id, digest, infra_id
+                    return there.id, digest, infra_id, there.limits
                 self.destroy(there.id)
         self.made += 1
         runtime_id = f"{name}-{self.made}"
@@ -286,7 +286,12 @@ class World:
             limits=base.Limits(made.millicpus, made.memory_bytes or 0),
         )
         self.made_for[runtime_id] = infra_id
-        return runtime_id, digest, infra_id
+        return (
+            runtime_id,
+            digest,
+            infra_id,
+            self.containers[runtime_id].limits,
+        )
 
     def _start(self, runtime_id):
         there = self.containers.get(runtime_id)
