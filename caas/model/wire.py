@@ -141,7 +141,8 @@ class SetReport:
     """What is true of one incarnation of a set on this host.
 
     :ivar revision: of the :class:`Wanted` it was seen under.
-    :ivar ready_at: when the last container was started (ISO 8601, UTC).
+    :ivar ready_at: when the last container was told to start, or started
+        (ISO 8601, UTC).
     :ivar refused: why the set cannot have the limits that are wanted; it
         goes on with those it has.
     """
