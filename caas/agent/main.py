@@ -26,7 +26,6 @@ ENGINE_WAIT = 2.0
 TEND_INTERVAL = 60.0
 
 RULES = Rules()
-NOTHING = spec.Resources(millicpus=0, memory_mb=0, disk_gb=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Settings:
     host: str
     zone: str = ""
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
-    capacity: spec.Resources = NOTHING
+    capacity: spec.Resources = spec.NOTHING
     reserved_memory_mb: int = 0
     version: str = ""
     heartbeat: float = 10.0

@@ -15,7 +15,7 @@ from caas.conductor import observe
 from caas.conductor.settings import Settings
 from caas.conductor.wanted import Writer
 from caas.core import resize
-from caas.model import spec, wire
+from caas.model import wire
 from caas.model.hosts import liveness
 from caas.model.states import Desired, HostStatus
 from caas.store import claims, events, placements, reports, sets
@@ -228,14 +228,11 @@ class _Intake:
                 resize.finish(self._conn, item)
             elif resize.take_back(self._conn, item, refused, self._now):
                 self.changed.append(item.id)
-            size = item.resize_from if refused else item.resources
             claims.shrink(
                 self._conn,
                 self._host.id,
                 (item.id, item.incarnation),
-                size
-                if isinstance(size, spec.Resources)
-                else spec.pick(spec.Resources, size),
+                resize.before(item) if refused else item.resources,
             )
 
     def _release(self, gone: dict[claims.Key, Any]) -> list[dict[str, Any]]:

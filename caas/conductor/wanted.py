@@ -7,7 +7,8 @@ from typing import Any
 from caas import pull
 from caas.conductor.batch import Batch
 from caas.conductor.settings import Network
-from caas.model import spec, wire
+from caas.core import resize
+from caas.model import wire
 from caas.model.containers import BUSINESS
 from caas.model.sets import Set
 from caas.model.states import Desired
@@ -33,7 +34,7 @@ class Writer:
         revision, resources = item.revision, item.resources
         if item.issued < item.resize_revision:
             revision = item.resize_revision - 1
-            resources = spec.pick(spec.Resources, item.resize_from)
+            resources = resize.before(item)
         return wire.Wanted(
             id=item.id,
             incarnation=item.incarnation,

@@ -149,6 +149,10 @@ class Worker:
             if self._grow(conn, batch, current, now):
                 current = placements.reread(conn, batch.leased, batch.token)
             lost = self._claims(conn, batch, placed, current, now)
+            if lost:
+                # something else is wanted of them: nobody has to wait for
+                # the end of our lease
+                placements.unlease(conn, lost, batch.token)
             arrived = {i: placed[i] for i in placed if i not in lost}
             told = claims.told(conn, batch.hosts(placed))
             rows = self._events(batch, plan, arrived, ended, told, now)

@@ -6,8 +6,8 @@ the set holds the larger of both sizes; if any of it is refused, it has its
 old flavor back, and ``failure`` says why.
 """
 
+import dataclasses
 import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,6 +23,7 @@ from caas.core.sets import (
     shown,
 )
 from caas.model import sets as model
+from caas.model import spec
 from caas.model.flavors import Flavor
 from caas.model.states import Desired
 from caas.store import events, flavors, quotas
@@ -73,28 +74,22 @@ def resize(
 def _write(
     deps: Deps, ctx: RequestContext, item: model.Set, flavor: Flavor
 ) -> None:
-    more = {
-        name: max(
-            0, getattr(flavor.resources, name) - getattr(item.resources, name)
-        )
-        for name in store.SIZES
-    }
+    more = _amounts(flavor.resources.beyond(item.resources))
     with deps.store.reader() as conn:
         quota = quotas.get(conn, item.project_id, deps.quota_defaults)
     prepare_quota(deps, item.project_id, quota)
     if any(
         0 <= usage.limit < usage.used + more[resource]
         for resource, usage in quota.resources.items()
-        if more.get(resource)
+        if resource in more
     ):
-        raise over_quota(
-            quota, {"sets": 0, "containers": 0, **more}, 1, "this resize"
-        )
+        each = {**dict.fromkeys(quota.resources, 0), **more}
+        raise over_quota(quota, each, 1, "this resize")
     with deps.store.writer() as conn:
         lacking = quotas.claim(
             conn,
             item.project_id,
-            {r: n for r, n in more.items() if n},
+            more,
             {r: u.limit for r, u in quota.resources.items()},
         )
         if lacking is not None:
@@ -111,7 +106,7 @@ def _write(
             )
         if item.host_id is None:
             # no host has to do anything, so that was all
-            _release(conn, item, flavor.resources, item.resources)
+            _release(conn, item, item.resources.beyond(flavor.resources))
         events.add(
             conn,
             **set_event(
@@ -127,8 +122,7 @@ def _write(
 def finish(conn: sa.Connection, item: model.Set) -> None:
     """The host has done it: what is not needed any more is free."""
     if store.resized(conn, item.id, item.revision):
-        before = item.resize_from
-        _release(conn, item, item.resources, before)
+        _release(conn, item, before(item).beyond(item.resources))
 
 
 def take_back(
@@ -149,7 +143,7 @@ def take_back(
     }
     if not store.unresize(conn, item, failure, now):
         return False
-    _release(conn, item, item.resize_from, item.resources)
+    _release(conn, item, item.resources.beyond(before(item)))
     events.add(
         conn,
         project_id=item.project_id,
@@ -168,20 +162,18 @@ def take_back(
     return True
 
 
+def before(item: model.Set) -> spec.Resources:
+    """What a set being resized had."""
+    return spec.pick(spec.Resources, item.resize_from)
+
+
 def _release(
-    conn: sa.Connection, item: model.Set, kept: Any, dropped: Any
+    conn: sa.Connection, item: model.Set, less: spec.Resources
 ) -> None:
-    """Give back the quota of ``dropped`` beyond that of ``kept``."""
-    less = {
-        name: max(0, _of(dropped, name) - _of(kept, name))
-        for name in store.SIZES
-    }
-    if any(less.values()):
-        quotas.release(
-            conn, item.project_id, {r: n for r, n in less.items() if n}
-        )
+    """Give back quota."""
+    quotas.release(conn, item.project_id, _amounts(less))
 
 
-def _of(size: Any, name: str) -> int:
-    found: int = size[name] if isinstance(size, dict) else getattr(size, name)
-    return found
+def _amounts(size: spec.Resources) -> dict[str, int]:
+    """By resource of the quota, those that are not 0."""
+    return {r: n for r, n in dataclasses.asdict(size).items() if n}

@@ -119,6 +119,16 @@ class Resources:
     memory_mb: int
     disk_gb: int
 
+    def beyond(self, other: "Resources") -> "Resources":
+        """What this is more than another, of each; 0 where it is not."""
+        return Resources(
+            max(0, self.millicpus - other.millicpus),
+            max(0, self.memory_mb - other.memory_mb),
+            max(0, self.disk_gb - other.disk_gb),
+        )
+
+
+NOTHING = Resources(millicpus=0, memory_mb=0, disk_gb=0)
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
 
-from caas.model.spec import Resources
+from caas.model.spec import NOTHING, Resources
 from caas.store.tables import claims as t
 from caas.store.tables import hosts
 
@@ -182,29 +182,16 @@ def grow(
     has = _claimed(conn, host_id, key)
     if has is None:
         return None
-    more = {
-        name: max(0, getattr(wanted, name) - getattr(has, name))
-        for name in _AMOUNTS
-    }
-    if not any(more.values()):
+    more = wanted.beyond(has)
+    if more == NOTHING:
         return None
-    statement = hosts.update().where(hosts.c.id == host_id)
-    for name, amount in more.items():
-        if amount:
-            used, capacity = hosts.c[f"used_{name}"], hosts.c[name]
-            ratio = getattr(ratios, _AMOUNTS[name])
-            statement = statement.where(used + amount <= capacity * ratio)
-    done = conn.execute(
-        statement.values(
-            {
-                f"used_{name}": hosts.c[f"used_{name}"] + amount
-                for name, amount in more.items()
-            }
-        )
-    )
-    if done.rowcount != 1:
+    guards = []
+    for name, ratio in _AMOUNTS.items():
+        used, capacity = hosts.c[f"used_{name}"], hosts.c[name]
+        if amount := getattr(more, name):
+            guards.append(used + amount <= capacity * getattr(ratios, ratio))
+    if not _change(conn, host_id, key, more, 1, *guards):
         return _lacking(conn, host_id, more, ratios)
-    _change(conn, key, {n: getattr(has, n) + more[n] for n in _AMOUNTS})
     return None
 
 
@@ -218,39 +205,45 @@ def shrink(
     has = _claimed(conn, host_id, key)
     if has is None:
         return
-    less = {
-        name: max(0, getattr(has, name) - getattr(wanted, name))
-        for name in _AMOUNTS
-    }
-    if not any(less.values()):
-        return
-    conn.execute(
-        hosts.update()
-        .where(hosts.c.id == host_id)
-        .values(
-            {
-                f"used_{name}": hosts.c[f"used_{name}"] - amount
-                for name, amount in less.items()
-            }
-        )
-    )
-    _change(conn, key, {n: getattr(has, n) - less[n] for n in _AMOUNTS})
+    less = has.beyond(wanted)
+    if less != NOTHING:
+        _change(conn, host_id, key, less, -1)
 
 
 def _claimed(conn: sa.Connection, host_id: str, key: Key) -> Resources | None:
     return on_host(conn, host_id, [key[0]]).get(key)
 
 
-def _change(conn: sa.Connection, key: Key, amounts: dict[str, int]) -> None:
+def _change(
+    conn: sa.Connection,
+    host_id: str,
+    key: Key,
+    amounts: Resources,
+    sign: int,
+    *guards: sa.ColumnElement[bool],
+) -> bool:
+    """Add to a claim and to what is used of its host, or take from both.
+
+    :returns: False, and nothing is changed, if the host fails a guard.
+    """
+    by = {n: sign * getattr(amounts, n) for n in _AMOUNTS}
+    done = conn.execute(
+        hosts.update()
+        .where(hosts.c.id == host_id, *guards)
+        .values({f"used_{n}": hosts.c[f"used_{n}"] + by[n] for n in _AMOUNTS})
+    )
+    if done.rowcount != 1:
+        return False
     conn.execute(
         t.update()
         .where(t.c.set_id == key[0], t.c.incarnation == key[1])
-        .values(**amounts)
+        .values({n: t.c[n] + by[n] for n in _AMOUNTS})
     )
+    return True
 
 
 def _lacking(
-    conn: sa.Connection, host_id: str, more: dict[str, int], ratios: Ratios
+    conn: sa.Connection, host_id: str, more: Resources, ratios: Ratios
 ) -> Lacking:
     row = conn.execute(sa.select(hosts).where(hosts.c.id == host_id)).one()
     free = {
@@ -258,7 +251,7 @@ def _lacking(
         - row._mapping[f"used_{name}"]
         for name, ratio in _AMOUNTS.items()
     }
-    return Lacking(Resources(**more), Resources(**free))
+    return Lacking(more, Resources(**free))
 
 
 def insert(conn: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -204,16 +204,17 @@ class DockerRuntime(base.Runtime):
     ) -> str:
         """A parent is raised before its members, and lowered after them."""
         memory = resources.memory_mb << 20
-        for runtime_id, limit in (
-            ("", memory),
-            *((i, limits.memory_bytes) for i, limits in members.items()),
-        ):
+        before = groups.memory(set_id)
+        raised = before is None or memory >= before
+        new = {i: limits.memory_bytes for i, limits in members.items()}
+        if not raised:
+            new[""] = memory
+        for runtime_id, limit in new.items():
             used = groups.used(set_id, runtime_id)
             if used > limit:
                 raise base.in_use(used, limit)
-        before = groups.memory(set_id)
         parent = None
-        if before is None or memory >= before:
+        if raised:
             parent = groups.set(set_id, resources, boost=boost)
         for runtime_id, limits in members.items():
             self._update(runtime_id, limits)
