@@ -8,6 +8,7 @@ import json
 import locale
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -32,7 +33,7 @@ def openstack(*argv: str, env: dict[str, str] | None = None) -> Done:
 
     :param env: the whole environment; nothing of ours gets in.
     """
-    out, err = io.StringIO(), io.StringIO()
+    out, err = _Ours(), _Ours()
     with (
         _logging_as_it_is(),
         warnings.catch_warnings(),
@@ -46,6 +47,20 @@ def openstack(*argv: str, env: dict[str, str] | None = None) -> Done:
         except SystemExit as e:
             code = int(e.code or 0)
     return Done(code, out.getvalue(), err.getvalue())
+
+
+class _Ours(io.StringIO):
+    """Takes what the thread that made it writes; the service of a test may
+    log in others meanwhile, through the handlers of the client."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._owner = threading.get_ident()
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() != self._owner:
+            return len(text)
+        return super().write(text)
 
 
 @contextlib.contextmanager

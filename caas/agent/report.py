@@ -192,6 +192,8 @@ class Reporter:
 
     def _unanswered(self, error: Exception) -> None:
         with self._cond:
+            if self._stopping:
+                return
             wait = min(
                 self._heartbeat, FIRST_WAIT * 2 ** min(self._failures, 16)
             )
