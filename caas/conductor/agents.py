@@ -14,10 +14,11 @@ from caas import pull
 from caas.conductor import observe
 from caas.conductor.settings import Settings
 from caas.conductor.wanted import Writer
-from caas.core import resize
+from caas.core import changes
 from caas.model import wire
 from caas.model.hosts import liveness
-from caas.model.states import Desired, HostStatus
+from caas.model.sets import Set
+from caas.model.states import ContainerStatus, Desired, HostStatus, Phase
 from caas.store import claims, events, placements, reports, sets
 from caas.store.engine import Store, retry
 
@@ -184,7 +185,7 @@ class _Intake:
         """Write what is to be written but the events, which are returned."""
         gone: dict[claims.Key, Any] = {}
         afters: list[reports.Seen] = []
-        resizing: list[tuple[reports.Seen, str]] = []
+        changing: list[tuple[reports.Seen, wire.SetReport]] = []
         parts: list[tuple[str, wire.ContainerReport]] = []
         rows: list[dict[str, Any]] = []
         happened: list[tuple[reports.Seen, observe.Happening]] = []
@@ -202,37 +203,42 @@ class _Intake:
                 )
                 if after != before:
                     afters.append(after)
-                if after.resize_revision and after.current:
-                    resizing.append((after, one.refused))
+                if after.change_revision and after.current:
+                    changing.append((after, one))
                 parts += [(one.id, part) for part in one.containers]
                 if happening is not None:
                     happened.append((after, happening))
         if afters:
             reports.observe(self._conn, afters)
-        self._resizes(resizing)
+        self._changes(changing)
         if parts:
             reports.observe_containers(self._conn, parts)
         if gone:
             rows += self._release(gone)
         return rows + self._happenings(happened) + self._agent_events()
 
-    def _resizes(self, reported: list[tuple[reports.Seen, str]]) -> None:
-        """Resizes that are carried out, or that the host refuses."""
-        for seen, refused in reported:
-            if not refused and not observe.settled(seen):
+    def _changes(
+        self, reported: list[tuple[reports.Seen, wire.SetReport]]
+    ) -> None:
+        """Changes that are carried out, or that the host cannot do."""
+        for seen, one in reported:
+            if not one.refused and not observe.settled(seen):
                 continue
             item = sets.get(self._conn, seen.id)
             if item is None or not item.current:
                 continue
-            if not refused:
-                resize.finish(self._conn, item)
-            elif resize.take_back(self._conn, item, refused, self._now):
-                self.changed.append(item.id)
+            kept = item.resources
+            if refused := one.refused or _failed(item, one):
+                kept = item.before.resources
+                if changes.take_back(self._conn, item, refused, self._now):
+                    self.changed.append(item.id)
+            else:
+                changes.finish(self._conn, item)
             claims.shrink(
                 self._conn,
                 self._host.id,
                 (item.id, item.incarnation),
-                resize.before(item) if refused else item.resources,
+                kept,
             )
 
     def _release(self, gone: dict[claims.Key, Any]) -> list[dict[str, Any]]:
@@ -327,6 +333,21 @@ class _Intake:
                 }
             )
         return rows
+
+
+def _failed(item: Set, one: wire.SetReport) -> str:
+    """Why containers that a change brought cannot run; "" if they do.
+
+    Others that fail did so before, and are no reason to take it back.
+    """
+    if one.phase != Phase.FAILED:
+        return ""
+    new = changes.touched(item)
+    return "; ".join(
+        part.reason or one.reason
+        for part in one.containers
+        if part.id in new and part.status == ContainerStatus.FAILED
+    )
 
 
 def _host_event(

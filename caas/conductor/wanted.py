@@ -7,9 +7,9 @@ from typing import Any
 from caas import pull
 from caas.conductor.batch import Batch
 from caas.conductor.settings import Network
-from caas.core import resize
 from caas.model import wire
-from caas.model.containers import BUSINESS
+from caas.model.containers import Container
+from caas.model.content import Member
 from caas.model.sets import Set
 from caas.model.states import Desired
 from caas.store.claims import Told
@@ -28,13 +28,15 @@ class Writer:
     def present(self, item: Set) -> wire.Wanted:
         """The present incarnation of a set, with its containers.
 
-        Of a resize for which nothing is claimed yet a host must not know: it
+        Of a change for which nothing is claimed yet a host must not know: it
         is told what was wanted just before.
+
+        :param item: with its containers.
         """
-        revision, resources = item.revision, item.resources
-        if item.issued < item.resize_revision:
-            revision = item.resize_revision - 1
-            resources = resize.before(item)
+        revision, content = item.revision, item.content
+        if item.issued < item.change_revision:
+            revision, content = item.change_revision - 1, item.before
+        rows = {container.id: container for container in item.containers}
         return wire.Wanted(
             id=item.id,
             incarnation=item.incarnation,
@@ -45,20 +47,37 @@ class Writer:
             hostname=item.hostname,
             restart_epoch=item.restart_epoch,
             grace_period=item.grace_period,
-            resources=resources,
+            resources=content.resources,
             nic=self._network.nic(item.address) if item.address else None,
             containers=tuple(
-                wire.WantedContainer(
-                    id=container.id,
-                    spec=container.spec,
-                    pull=self._pull(container.spec.image.id)
-                    if item.desired == Desired.RUNNING
-                    else None,
-                )
-                for container in item.containers
-                if container.role == BUSINESS and container.spec
+                self._container(item, member, rows.get(member.id))
+                for member in content.members
             ),
             request_id=item.request_id,
+            cpu_burst=content.cpu_burst,
+            sysctls=item.sysctls,
+            monitor=item.monitor,
+        )
+
+    def _container(
+        self, item: Set, member: Member, row: Container | None
+    ) -> wire.WantedContainer:
+        """:param row: None of one that is being removed."""
+        wanted = wire.WantedContainer(
+            id=member.id,
+            spec=member.spec,
+            pull=self._pull(member.spec.image.id)
+            if item.desired == Desired.RUNNING
+            else None,
+        )
+        if row is None:
+            return wanted
+        return dataclasses.replace(
+            wanted,
+            restart_epoch=row.restart_epoch,
+            paused=row.paused,
+            signal_epoch=row.signal_epoch,
+            signal=row.signal,
         )
 
     def removal(
@@ -98,7 +117,7 @@ def assigns(
     """One ``assign`` for each host that is up; others ask when they are back.
 
     :param placed: host ids of sets that were placed.
-    :param current: the sets as they were written, without containers.
+    :param current: the sets as they were written.
     :param told: hosts with the versions the batch began.
     """
     entries: dict[str, list[wire.Wanted]] = {}
@@ -112,10 +131,7 @@ def assigns(
             if item.desired == Desired.DELETED:
                 one = writer.removal(set_id, incarnation, item)
             else:
-                containers = batch.item(set_id).containers
-                one = writer.present(
-                    dataclasses.replace(item, containers=containers)
-                )
+                one = writer.present(item)
             entries.setdefault(host_id, []).append(one)
     return [
         {

@@ -19,7 +19,7 @@ from caas.conductor.reconcile import Action
 from caas.conductor.settings import Settings
 from caas.conductor.view import View
 from caas.conductor.wanted import Writer, assigns
-from caas.core import resize
+from caas.core import changes
 from caas.model.sets import Set
 from caas.model.spec import Resources
 from caas.model.states import Desired
@@ -335,7 +335,7 @@ class Worker:
         current: dict[str, Set],
         now: datetime.datetime,
     ) -> bool:
-        """Claim what sets being resized are to have, or take that back.
+        """Claim what sets being changed are to have, or take that back.
 
         :returns: whether any was taken back.
         """
@@ -344,7 +344,7 @@ class Worker:
             item = current.get(set_id)
             if (
                 item is None
-                or not item.resize_revision
+                or not item.change_revision
                 or item.host_id is None
                 or item.desired == Desired.DELETED
             ):
@@ -356,7 +356,7 @@ class Worker:
                 item.resources,
                 self._settings.ratios,
             )
-            if lacking is not None and resize.take_back(
+            if lacking is not None and changes.take_back(
                 conn, item, _too_little(lacking), now
             ):
                 refused.append(set_id)

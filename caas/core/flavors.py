@@ -48,6 +48,7 @@ def create(deps: Deps, ctx: RequestContext, body: dict[str, Any]) -> Flavor:
             memory_mb=body["memory_mb"],
             disk_gb=body["disk_gb"],
         ),
+        cpu_burst=body.get("cpu_burst", False),
         created_at=utcnow(),
     )
     with deps.store.writer() as conn:

@@ -12,15 +12,18 @@ from caas import exception
 from caas.context import RequestContext
 from caas.core.deps import Deps
 from caas.model import sets as model
-from caas.model import spec
+from caas.model import spec, sysctls
 from caas.model.containers import BUSINESS, INFRA, Container
 from caas.model.flavors import Flavor
 from caas.model.query import Query
 from caas.model.quotas import Quota
 from caas.model.states import Desired, SetStatus
-from caas.store import events, flavors, quotas
+from caas.store import events, flavors, history, quotas
 from caas.store import sets as store
 from caas.store.engine import retry, utcnow
+
+#: Business containers of one set.
+MAX_CONTAINERS = 32
 
 #: Docker refuses to start a container with less (MiB).
 MIN_MEMORY_MB = 6
@@ -52,22 +55,87 @@ def create(
         raise exception.BadRequest(
             f"There is no flavor with the id or name {body['flavor']!r}."
         )
-    _check_containers(body["containers"], flavor)
-    images = deps.images.resolve(ctx, {c["image"] for c in body["containers"]})
-    specs = [_spec(c, images[c["image"]]) for c in body["containers"]]
+    check_sysctls(body.get("sysctls") or {})
+    specs = [from_body(c) for c in body["containers"]]
+    check_specs(specs, flavor.resources)
+    specs = resolve(deps, ctx, specs)
     items = _insert(deps, ctx, body, flavor, specs, min_count, max_count)
     deps.notify(ctx, [s.id for s in items])
     return items
 
 
-def _check_containers(
-    containers: Sequence[dict[str, Any]], flavor: Flavor
+def from_body(
+    body: dict[str, Any], before: spec.ContainerSpec | None = None
+) -> spec.ContainerSpec:
+    """What a request says of a container; its image is not resolved yet.
+
+    :param before: what it leaves out stays as it is here.
+    """
+    known = before.to_dict() if before else {}
+    for key, value in body.items():
+        if value is None:
+            # as if it had never been said
+            known.pop(key, None)
+        else:
+            known[key] = value
+    if "image" in body:
+        known["image"] = {"ref": body["image"], "id": "", "digest": ""}
+    return spec.ContainerSpec.from_dict(known)
+
+
+def resolve(
+    deps: Deps, ctx: RequestContext, specs: Sequence[spec.ContainerSpec]
+) -> list[spec.ContainerSpec]:
+    """Find the images that are not resolved yet.
+
+    :raises BadRequest: there is none, or it is of no use.
+    """
+    refs = {s.image.ref for s in specs if not s.image.id}
+    images = deps.images.resolve(ctx, refs) if refs else {}
+    return [
+        s if s.image.id else dataclasses.replace(s, image=images[s.image.ref])
+        for s in specs
+    ]
+
+
+def check_sysctls(wanted: dict[str, str]) -> None:
+    """:raises BadRequest: one is not of the namespaces of a set."""
+    for key, value in wanted.items():
+        if not sysctls.allowed(key):
+            raise exception.BadRequest(
+                f"The kernel parameter {key!r} cannot be set: only "
+                "net.core.somaxconn, net.ipv4.* (but not tcp_mem and "
+                "udp_mem), kernel.shm*, kernel.sem, kernel.msg* and "
+                "fs.mqueue.* belong to a set; others are of the whole host."
+            )
+        if not sysctls.valid(value):
+            raise exception.BadRequest(
+                f"The kernel parameter {key!r} has a value of other "
+                "characters than letters, digits, '_', '.', ',', '-' and "
+                "blanks between."
+            )
+
+
+def check_specs(
+    specs: Sequence[spec.ContainerSpec], resources: spec.Resources
 ) -> None:
-    """What a schema cannot say about the containers of one set."""
+    """What a schema cannot say about the containers of one set.
+
+    :raises BadRequest: with what is wrong.
+    """
+    if not specs:
+        raise exception.BadRequest(
+            "A set has at least one container; delete the set instead of its "
+            "last one."
+        )
+    if len(specs) > MAX_CONTAINERS:
+        raise exception.BadRequest(
+            f"A set has {MAX_CONTAINERS} containers at most."
+        )
     names: set[str] = set()
     ports: dict[tuple[int, str], str] = {}
-    for item in containers:
-        name = item["name"]
+    for item in specs:
+        name = item.name
         if name == INFRA:
             raise exception.BadRequest(
                 f"A container cannot be named {INFRA!r}: that is the one "
@@ -79,15 +147,11 @@ def _check_containers(
                 "within a set."
             )
         names.add(name)
-        policy = item.get("restart_policy") or {}
-        if policy.get("max_retries") and policy["name"] != "on-failure":
-            raise exception.BadRequest(
-                f"Container {name!r} has max_retries with the restart policy "
-                f"{policy['name']!r}; it goes with 'on-failure' only."
-            )
-        check_memory(name, item.get("memory_percent", 100), flavor)
-        for port in item.get("ports") or ():
-            key = (port["port"], port.get("protocol", "tcp"))
+        check_memory(name, item.memory_percent, resources)
+        if problem := _problem(item):
+            raise exception.BadRequest(f"Container {name!r} {problem}")
+        for port in item.ports:
+            key = (port.port, port.protocol)
             other = ports.setdefault(key, name)
             if other != name:
                 raise exception.BadRequest(
@@ -95,29 +159,55 @@ def _check_containers(
                     f"{key[0]}/{key[1]}; the containers of a set share one "
                     "address, so each port can be used once."
                 )
-        paths = [m["path"] for m in item.get("mounts") or ()]
-        if len(paths) != len(set(paths)):
-            raise exception.BadRequest(
-                f"Container {name!r} has two mounts on the same path."
+
+
+def _problem(item: spec.ContainerSpec) -> str:
+    """What does not go together in one container; "" if all does."""
+    policy = item.restart_policy
+    if policy.max_retries and policy.name != "on-failure":
+        return (
+            f"has max_retries with the restart policy {policy.name!r}; it "
+            "goes with 'on-failure' only."
+        )
+    if item.run_to_completion and policy.name not in ("no", "on-failure"):
+        return (
+            f"runs to completion, but has the restart policy {policy.name!r}"
+            "; give it 'no' or 'on-failure'."
+        )
+    paths = [m.path for m in item.mounts]
+    if len(paths) != len(set(paths)):
+        return "has two mounts on the same path."
+    for limit in item.ulimits:
+        if 0 <= limit.hard < limit.soft or limit.soft < 0 <= limit.hard:
+            return (
+                f"has a soft limit of {limit.name} above the hard one; it "
+                "must not be more than that."
             )
+    check = item.health_check
+    if check is None:
+        return ""
+    if item.run_to_completion:
+        return "runs to completion, so it cannot have a health check."
+    if check.type == "exec":
+        if check.command is None or check.port is not None:
+            return "needs a command, and no port, for a health check by exec."
+    elif check.port is None or check.command is not None:
+        return (
+            f"needs a port, and no command, for a health check by "
+            f"{check.type}."
+        )
+    return ""
 
 
-def check_memory(name: str, percent: int, flavor: Flavor) -> None:
+def check_memory(name: str, percent: int, resources: spec.Resources) -> None:
     """:raises BadRequest: a container would get too little to start."""
-    memory = flavor.resources.memory_mb * percent / 100
+    memory = resources.memory_mb * percent / 100
     if memory < MIN_MEMORY_MB:
         raise exception.BadRequest(
             f"Container {name!r} would get {memory:.1f} MiB "
-            f"({percent} % of {flavor.resources.memory_mb} MiB); at "
+            f"({percent} % of {resources.memory_mb} MiB); at "
             f"least {MIN_MEMORY_MB} MiB are needed to start it."
         )
-
-
-def _spec(item: dict[str, Any], image: spec.ImageRef) -> spec.ContainerSpec:
-    known = {k: v for k, v in item.items() if v is not None}
-    return spec.ContainerSpec.from_dict(
-        {**known, "image": dataclasses.asdict(image)}
-    )
 
 
 def hostname_of(name: str, set_id: str) -> str:
@@ -166,6 +256,21 @@ def _insert(
                 "at the same moment; try again."
             )
         store.insert(conn, items)
+        history.add(
+            conn,
+            [
+                history.Entry(
+                    set_id=s.id,
+                    revision=s.revision,
+                    at=s.created_at,
+                    action="create",
+                    user_id=s.user_id,
+                    request_id=s.request_id,
+                    content=s.content,
+                )
+                for s in items
+            ],
+        )
         events.add_many(
             conn,
             [
@@ -266,6 +371,8 @@ def _build(
                 flavor_id=flavor.id,
                 flavor_name=flavor.name,
                 resources=flavor.resources,
+                cpu_burst=flavor.cpu_burst,
+                sysctls=body.get("sysctls") or {},
                 zone=body.get("availability_zone"),
                 reservation_id=reservation,
                 min_count=min(body.get("min_count", 1), count),

@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 
 from caas.model import spec
-from caas.model.states import ContainerStatus
+from caas.model.states import ContainerStatus, Health
 
 INFRA = "infra"
 BUSINESS = "business"
@@ -12,7 +12,11 @@ BUSINESS = "business"
 
 @dataclasses.dataclass(frozen=True)
 class Container:
-    """:ivar spec: None for the infra container, which no user defines."""
+    """:ivar spec: None for the infra container, which no user defines.
+    :ivar restart_epoch: rises whenever a restart of it is asked for.
+    :ivar signal_epoch: rises whenever ``signal`` is to be sent to it.
+    :ivar health: as its health check found it; None where it has none.
+    """
 
     id: str
     set_id: str
@@ -22,7 +26,12 @@ class Container:
     index: int
     spec: spec.ContainerSpec | None
     created_at: datetime.datetime
+    restart_epoch: int = 0
+    paused: bool = False
+    signal_epoch: int = 0
+    signal: str = ""
     status: ContainerStatus = ContainerStatus.PENDING
+    health: Health | None = None
     reason: str = ""
     exit_code: int | None = None
     oom_killed: bool = False

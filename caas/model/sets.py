@@ -6,6 +6,7 @@ from typing import Any
 
 from caas.model import spec, states
 from caas.model.containers import Container
+from caas.model.content import Content, Member
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +40,12 @@ class Set:
     request_id: str
     created_at: datetime.datetime
     updated_at: datetime.datetime
-    resize_revision: int = 0
-    resize_from: dict[str, Any] = dataclasses.field(default_factory=dict)
+    cpu_burst: bool = False
+    sysctls: dict[str, str] = dataclasses.field(default_factory=dict)
+    change_revision: int = 0
+    change_action: str = ""
+    change_from: dict[str, Any] = dataclasses.field(default_factory=dict)
+    monitor: float = 0.0
     failure: dict[str, Any] = dataclasses.field(default_factory=dict)
     placement: states.Placement = states.Placement.PENDING
     placement_reason: str = ""
@@ -68,6 +73,28 @@ class Set:
         )
 
     @property
+    def content(self) -> Content:
+        """What it is made of by what is wanted now."""
+        return Content(
+            flavor_id=self.flavor_id,
+            flavor_name=self.flavor_name,
+            resources=self.resources,
+            cpu_burst=self.cpu_burst,
+            members=tuple(
+                Member(c.id, c.spec)
+                for c in sorted(
+                    self.containers, key=lambda c: (c.index, c.name)
+                )
+                if c.spec is not None
+            ),
+        )
+
+    @property
+    def before(self) -> Content:
+        """What it was made of before the change that is under way."""
+        return Content.from_dict(self.change_from)
+
+    @property
     def status(self) -> states.SetStatus:
         return states.set_status(
             deleted=self.deleted_at is not None,
@@ -77,7 +104,7 @@ class Set:
             current=self.current,
             issued=self.issued >= self.revision,
             launched=self.launched_at is not None,
-            resizing=self.resize_revision > 0,
+            change=self.change_action,
         )
 
     @property

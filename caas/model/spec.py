@@ -42,6 +42,82 @@ class Mount:
 
 
 @dataclasses.dataclass(frozen=True)
+class HealthCheck:
+    """How the agent finds out whether a container does its work.
+
+    Times in seconds.
+
+    :ivar type: ``exec`` runs ``command`` in the container and expects exit
+        code 0; ``http`` expects a status of 200 to 399 from ``path`` at
+        ``port``; ``tcp`` a connection to ``port``.
+    :ivar interval: between two checks.
+    :ivar timeout: of one check.
+    :ivar retries: checks in a row that fail before it is unhealthy.
+    :ivar start_period: failures so long after a start do not count.
+    :ivar restart: start it again when it has become unhealthy, if its restart
+        policy is not ``no``.
+    """
+
+    type: str
+    command: tuple[str, ...] | None = None
+    port: int | None = None
+    path: str = "/"
+    interval: float = 10.0
+    timeout: float = 3.0
+    retries: int = 3
+    start_period: float = 0.0
+    restart: bool = True
+
+    @property
+    def patience(self) -> float:
+        """How long after its start it may take to be healthy at first."""
+        return self.start_period + self.retries * (
+            self.interval + self.timeout
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Hook:
+    """:ivar timeout: seconds after which it counts as failed."""
+
+    command: tuple[str, ...]
+    timeout: float = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Hooks:
+    """Commands the agent runs for a container.
+
+    :ivar pre_start: before each start, in a container of its own made like
+        the one to be started; if it fails, that does not start.
+    :ivar pre_stop: in the container before it is stopped; it is stopped
+        whatever comes of it.
+    """
+
+    pre_start: Hook | None = None
+    pre_stop: Hook | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Ulimit:
+    """See setrlimit(2); -1 for no limit."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockIo:
+    """Caps on reading from and writing to disks, per second; None for none."""
+
+    read_bps: int | None = None
+    write_bps: int | None = None
+    read_iops: int | None = None
+    write_iops: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class ImageRef:
     """An image as resolved when the set was created.
 
@@ -66,6 +142,10 @@ class ContainerSpec:
     :ivar index: start order; equal ones start in parallel.
     :ivar cpu_percent: cap in percent of the set's CPU, 1..100.
     :ivar memory_percent: cap in percent of the set's memory, 1..100.
+    :ivar run_to_completion: it does its work and ends; a later Index starts
+        when it has ended with exit code 0.
+    :ivar pids_limit: most processes and threads; None for the host's default.
+    :ivar cpuset: CPUs of the host it may run on, as ``0-3,6``; None for all.
     """
 
     name: str
@@ -82,6 +162,13 @@ class ContainerSpec:
     memory_percent: int = 100
     ports: tuple[Port, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    health_check: HealthCheck | None = None
+    hooks: Hooks = Hooks()
+    run_to_completion: bool = False
+    ulimits: tuple[Ulimit, ...] = ()
+    pids_limit: int | None = None
+    cpuset: str | None = None
+    block_io: BlockIo | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, the form on the wire and in the database."""
@@ -103,6 +190,22 @@ class ContainerSpec:
         for key in ("command", "entrypoint"):
             if args.get(key) is not None:
                 args[key] = tuple(args[key])
+        if args.get("health_check"):
+            args["health_check"] = _with_command(
+                HealthCheck, args["health_check"]
+            )
+        args["hooks"] = Hooks(
+            **{
+                when: _with_command(Hook, hook)
+                for when, hook in (args.get("hooks") or {}).items()
+                if when in ("pre_start", "pre_stop") and hook
+            }
+        )
+        args["ulimits"] = tuple(
+            pick(Ulimit, u) for u in data.get("ulimits") or ()
+        )
+        if args.get("block_io"):
+            args["block_io"] = pick(BlockIo, args["block_io"])
         return cls(**args)
 
 
@@ -137,3 +240,10 @@ def pick(cls: type[T], data: dict[str, Any]) -> T:
     """Build a dataclass from a dict, ignoring keys it does not know."""
     known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     return cls(**{k: v for k, v in data.items() if k in known})
+
+
+def _with_command(cls: type[T], data: dict[str, Any]) -> T:
+    command = data.get("command")
+    return pick(
+        cls, {**data, "command": None if command is None else tuple(command)}
+    )

@@ -58,6 +58,7 @@ class SetStatus(enum.StrEnum):
     STARTING = "STARTING"
     RESTARTING = "RESTARTING"
     RESIZE = "RESIZE"
+    UPDATING = "UPDATING"
     STOPPING = "STOPPING"
     SHUTOFF = "SHUTOFF"
     ERROR = "ERROR"
@@ -71,12 +72,26 @@ class ContainerStatus(enum.StrEnum):
     PENDING = "pending"
     CREATED = "created"
     RUNNING = "running"
+    PAUSED = "paused"
     #: It ended and waits for its next start under its restart policy.
     BACKOFF = "backoff"
     #: It ended and will not be started again by itself.
     EXITED = "exited"
     #: The engine refused to create or start it.
     FAILED = "failed"
+
+
+class Health(enum.StrEnum):
+    """What the health check of a container found."""
+
+    #: Not healthy yet since it was started.
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+#: The change that shows as ``RESIZE``; all others show as ``UPDATING``.
+RESIZING = "resize"
 
 
 class HostStatus(enum.StrEnum):
@@ -92,7 +107,8 @@ class Rule:
         revision; False: it is older; None: either.
     :ivar issued: True: the conductor has dealt with the present revision.
     :ivar launched: whether the set has ever been running.
-    :ivar resizing: it was given another flavor, and has not all of it yet.
+    :ivar resizing: True: it was given another flavor, and has not all of it
+        yet; False: another change of what it is made of is under way.
     """
 
     status: SetStatus
@@ -113,6 +129,7 @@ RULES: tuple[Rule, ...] = (
     Rule(SetStatus.ERROR, placement=(Placement.FAILED,), issued=True),
     Rule(SetStatus.ERROR, phase=(Phase.FAILED,), current=True),
     Rule(SetStatus.RESIZE, resizing=True, launched=True),
+    Rule(SetStatus.UPDATING, resizing=False, launched=True),
     Rule(
         SetStatus.SHUTOFF,
         desired=(Desired.STOPPED,),
@@ -153,7 +170,7 @@ def set_status(
     current: bool,
     issued: bool,
     launched: bool,
-    resizing: bool,
+    change: str,
 ) -> SetStatus:
     """The status a user sees.
 
@@ -162,7 +179,7 @@ def set_status(
         and revision of the set.
     :param issued: the conductor has dealt with the present revision.
     :param launched: the set has been running before.
-    :param resizing: a resize of it is under way.
+    :param change: the change of it that is under way, "" for none.
     """
     for rule in RULES:
         if (
@@ -173,7 +190,10 @@ def set_status(
             and rule.current in (None, current)
             and rule.issued in (None, issued)
             and rule.launched in (None, launched)
-            and rule.resizing in (None, resizing)
+            and (
+                rule.resizing is None
+                or (change != "" and rule.resizing == (change == RESIZING))
+            )
         ):
             return rule.status
     raise AssertionError("RULES ends with a rule that matches everything")

@@ -21,7 +21,7 @@ import dataclasses
 from typing import Any
 
 from caas.model import spec
-from caas.model.states import ContainerStatus, Desired, Phase
+from caas.model.states import ContainerStatus, Desired, Health, Phase
 
 #: Grows with every key an older peer would have to understand.
 PROTOCOL = 1
@@ -41,9 +41,18 @@ class Pull:
 
 @dataclasses.dataclass(frozen=True)
 class WantedContainer:
+    """:ivar restart_epoch: of this one alone, as that of the set.
+    :ivar signal_epoch: a value higher than the last one carried out asks for
+        ``signal`` to be sent.
+    """
+
     id: str
     spec: spec.ContainerSpec
     pull: Pull | None = None
+    restart_epoch: int = 0
+    paused: bool = False
+    signal_epoch: int = 0
+    signal: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +82,10 @@ class Wanted:
     :ivar restart_epoch: a value higher than the last one carried out asks for
         a restart of the business containers.
     :ivar grace_period: seconds between SIGTERM and SIGKILL.
+    :ivar cpu_burst: CPU time is not capped, only weighed against others.
+    :ivar sysctls: of the namespaces of the set.
+    :ivar monitor: a container without a health check that is started has to
+        run for so many seconds before it counts.
     """
 
     id: str
@@ -88,6 +101,9 @@ class Wanted:
     nic: Nic | None = None
     containers: tuple[WantedContainer, ...] = ()
     request_id: str = ""
+    cpu_burst: bool = False
+    sysctls: dict[str, str] = dataclasses.field(default_factory=dict)
+    monitor: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -103,10 +119,15 @@ class Wanted:
             nic = spec.pick(Nic, args["nic"])
             args["nic"] = dataclasses.replace(nic, dns=tuple(nic.dns))
         args["containers"] = tuple(
-            WantedContainer(
-                id=c["id"],
-                spec=spec.ContainerSpec.from_dict(c["spec"]),
-                pull=spec.pick(Pull, c["pull"]) if c.get("pull") else None,
+            spec.pick(
+                WantedContainer,
+                {
+                    **c,
+                    "spec": spec.ContainerSpec.from_dict(c["spec"]),
+                    "pull": spec.pick(Pull, c["pull"])
+                    if c.get("pull")
+                    else None,
+                },
             )
             for c in data.get("containers") or ()
         )
@@ -134,6 +155,7 @@ class ContainerReport:
     finished_at: str | None = None
     runtime_id: str | None = None
     reason: str = ""
+    health: Health | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -242,6 +264,7 @@ def _set_report(data: dict[str, Any]) -> SetReport:
             dataclasses.replace(
                 spec.pick(ContainerReport, c),
                 status=ContainerStatus(c["status"]),
+                health=Health(c["health"]) if c.get("health") else None,
             )
             for c in data.get("containers") or ()
         ),

@@ -60,6 +60,24 @@ RULES = [
         "POST /v1/sets/{set_id}/resize",
     ),
     rule(
+        "caas:sets:update_containers",
+        MEMBER,
+        "Replace, add and remove containers of a set.",
+        "POST /v1/sets/{set_id}/update",
+    ),
+    rule(
+        "caas:sets:history",
+        READER,
+        "See what a set was made of.",
+        "GET /v1/sets/{set_id}/history",
+    ),
+    rule(
+        "caas:sets:revert",
+        MEMBER,
+        "Make a set of what it was made of before.",
+        "POST /v1/sets/{set_id}/revert",
+    ),
+    rule(
         "caas:sets:restart",
         MEMBER,
         "Restart the containers of a set.",

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from caas.model import containers as model
 from caas.model import spec
+from caas.model.content import Member
 from caas.model.query import Query
-from caas.model.states import ContainerStatus
+from caas.model.sets import Set
+from caas.model.states import ContainerStatus, Health
 from caas.store import paging
 from caas.store.tables import containers as t
 
@@ -37,6 +39,11 @@ def from_row(row: Any) -> model.Container:
         index=m["idx"],
         spec=spec.ContainerSpec.from_dict(m["spec"]) if m["spec"] else None,
         created_at=m["created_at"],
+        restart_epoch=m["restart_epoch"],
+        paused=m["paused"],
+        signal_epoch=m["signal_epoch"],
+        signal=m["signal"],
+        health=Health(m["health"]) if m["health"] else None,
         status=ContainerStatus(m["status"]),
         reason=m["reason"],
         exit_code=m["exit_code"],
@@ -70,9 +77,13 @@ def insert(conn: sa.Connection, items: Sequence[model.Container]) -> None:
 
 
 def of_sets(
-    conn: sa.Connection, set_ids: Collection[str]
+    conn: sa.Connection, set_ids: Collection[str], *, latest: bool = False
 ) -> dict[str, list[model.Container]]:
-    """Containers by set: infra first, then by Index and name."""
+    """Containers by set: infra first, then by Index and name.
+
+    :param latest: as they are by now, even if this transaction has read
+        before; for one that has written to the rows of the sets.
+    """
     found: dict[str, list[model.Container]] = {i: [] for i in set_ids}
     if not set_ids:
         return found
@@ -81,6 +92,8 @@ def of_sets(
         .where(t.c.set_id.in_(set_ids))
         .order_by(t.c.set_id, t.c.role.desc(), t.c.idx, t.c.name)
     )
+    if latest:
+        statement = statement.with_for_update(read=True)
     for row in conn.execute(statement):
         found[row.set_id].append(from_row(row))
     return found
@@ -122,19 +135,100 @@ _FILTERS: dict[str, Any] = {
 }
 
 
+def replace(
+    conn: sa.Connection,
+    item: Set,
+    members: Sequence[Member],
+    now: datetime.datetime,
+) -> None:
+    """Have a set consist of these containers, and its infra container.
+
+    Under the guard of the row of the set.
+
+    :param item: with its containers as they are.
+    """
+    there = {c.id: c for c in item.containers if c.spec is not None}
+    kept = {m.id for m in members}
+    gone = there.keys() - kept
+    if gone:
+        conn.execute(t.delete().where(t.c.id.in_(gone)))
+    new = []
+    for member in members:
+        old = there.get(member.id)
+        if old is None:
+            new.append(
+                model.Container(
+                    id=member.id,
+                    set_id=item.id,
+                    project_id=item.project_id,
+                    name=member.spec.name,
+                    role=model.BUSINESS,
+                    index=member.spec.index,
+                    spec=member.spec,
+                    created_at=now,
+                )
+            )
+        elif old.spec != member.spec:
+            conn.execute(
+                t.update()
+                .where(t.c.id == member.id)
+                .values(
+                    name=member.spec.name,
+                    idx=member.spec.index,
+                    spec=member.spec.to_dict(),
+                    image_id=member.spec.image.id,
+                )
+            )
+    if new:
+        insert(conn, new)
+
+
+def desire(
+    conn: sa.Connection, container_id: str, values: dict[str, Any]
+) -> bool:
+    """Write what is wanted of one container besides its spec.
+
+    :returns: False if it was removed meanwhile.
+    """
+    done = conn.execute(
+        t.update()
+        .where(t.c.id == container_id, t.c.deleted_at.is_(None))
+        .values(**values)
+    )
+    return done.rowcount == 1
+
+
+def restart(conn: sa.Connection, container_id: str) -> bool:
+    """Ask for one more restart of it, which also ends a pause."""
+    return desire(
+        conn,
+        container_id,
+        {"restart_epoch": t.c.restart_epoch + 1, "paused": False},
+    )
+
+
+def signal(conn: sa.Connection, container_id: str, name: str) -> bool:
+    """Ask for one more signal to be sent to it."""
+    return desire(
+        conn,
+        container_id,
+        {"signal_epoch": t.c.signal_epoch + 1, "signal": name},
+    )
+
+
 def tombstone(
     conn: sa.Connection, set_ids: Collection[str], now: datetime.datetime
 ) -> dict[str, int]:
     """Mark the containers of sets deleted.
 
-    :returns: number of business containers among them by project: only
-        these count against the quota.
+    :returns: number of business containers by set: only these count against
+        the quota.
     """
     mine = sa.and_(t.c.set_id.in_(set_ids), t.c.deleted_at.is_(None))
     counted = conn.execute(
-        sa.select(t.c.project_id, sa.func.count())
+        sa.select(t.c.set_id, sa.func.count())
         .where(mine, t.c.role == model.BUSINESS)
-        .group_by(t.c.project_id)
+        .group_by(t.c.set_id)
     ).all()
     conn.execute(t.update().where(mine).values(deleted_at=now))
-    return {row[0]: row[1] for row in counted}
+    return dict.fromkeys(set_ids, 0) | {row[0]: row[1] for row in counted}

@@ -53,8 +53,11 @@ class Store:
 
     @contextlib.contextmanager
     def reader(self) -> Iterator[sa.Connection]:
-        """A transaction that only reads."""
+        """A transaction that only reads, all of it of one moment."""
         with self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                # as it is with the others
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextlib.contextmanager

@@ -27,6 +27,7 @@ def from_row(row: Any) -> model.Flavor:
         name=row.name,
         description=row.description,
         resources=spec.Resources(row.millicpus, row.memory_mb, row.disk_gb),
+        cpu_burst=row.cpu_burst,
         created_at=row.created_at,
     )
 
@@ -42,6 +43,7 @@ def insert(conn: sa.Connection, flavor: model.Flavor) -> None:
                 millicpus=flavor.resources.millicpus,
                 memory_mb=flavor.resources.memory_mb,
                 disk_gb=flavor.resources.disk_gb,
+                cpu_burst=flavor.cpu_burst,
                 created_at=flavor.created_at,
             )
         )

@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -145,11 +145,26 @@ def leased(
 
 
 def reread(
-    conn: sa.Connection, set_ids: Collection[str], token: str
+    conn: sa.Connection, known: Mapping[str, Leased], token: str
 ) -> dict[str, model.Set]:
-    """Leased sets as they are now, without containers."""
-    statement = _WITH_HOST.where(t.c.id.in_(set_ids), t.c.lease_owner == token)
-    return {row.id: sets.from_row(row) for row in conn.execute(statement)}
+    """Leased sets as they are now; in a transaction that wrote to them.
+
+    :param known: with containers, which are read anew only where the set was
+        changed since.
+    """
+    statement = _WITH_HOST.where(t.c.id.in_(known), t.c.lease_owner == token)
+    rows = conn.execute(statement).all()
+    changed = containers.of_sets(
+        conn,
+        [r.id for r in rows if r.revision != known[r.id].item.revision],
+        latest=True,
+    )
+    return {
+        row.id: sets.from_row(
+            row, changed.get(row.id, known[row.id].item.containers)
+        )
+        for row in rows
+    }
 
 
 def placed_of(

@@ -6,15 +6,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from caas.store.engine import Store
-from caas.store.tables import containers, events, sets
+from caas.store.tables import containers, events, history, sets
 
 #: Rows of one transaction: few enough to keep others from waiting.
 BATCH = 500
 
 
 def purge(store: Store, before: datetime.datetime) -> dict[str, int]:
-    """Remove sets deleted before a time, with their containers, and events
-    from before it.
+    """Remove sets deleted before a time, with their containers and
+    history, and events from before it.
 
     :param before: UTC without zone.
     :returns: number of rows removed by table.
@@ -27,6 +27,7 @@ def purge(store: Store, before: datetime.datetime) -> dict[str, int]:
                 containers.delete().where(containers.c.set_id.in_(ids))
             )
             removed["containers"] += gone.rowcount
+            conn.execute(history.delete().where(history.c.set_id.in_(ids)))
             conn.execute(sets.delete().where(sets.c.id.in_(ids)))
             removed["sets"] += len(ids)
         if len(ids) < BATCH:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from caas.model import wire
 from caas.model.states import Desired, Phase
+from caas.store import history
 from caas.store.tables import containers, events, hosts, sets
 
 
@@ -136,7 +137,7 @@ class Seen:
     launched_at: datetime.datetime | None
     deadline: datetime.datetime | None
     attempts: int
-    resize_revision: int = 0
+    change_revision: int = 0
 
     @property
     def current(self) -> bool:
@@ -164,7 +165,7 @@ _SEEN = sa.select(
     sets.c.launched_at,
     sets.c.deadline,
     sets.c.attempts,
-    sets.c.resize_revision,
+    sets.c.change_revision,
 )
 
 
@@ -203,7 +204,9 @@ def asked(
                 events.c.result == "accepted",
                 sa.and_(
                     events.c.result == "error",
-                    events.c.action == "set.resize",
+                    events.c.action.in_(
+                        f"set.{action}" for action in history.CHANGES
+                    ),
                 ),
             ),
         )
@@ -276,6 +279,7 @@ _OBSERVED: dict[str, Any] = {
     for column in (
         "status",
         "reason",
+        "health",
         "exit_code",
         "oom_killed",
         "restarts",
@@ -315,6 +319,7 @@ def observe_containers(
             "b_set": set_id,
             "b_status": one.status.value,
             "b_reason": one.reason,
+            "b_health": one.health.value if one.health else "",
             "b_exit_code": one.exit_code,
             "b_oom_killed": one.oom_killed,
             "b_restarts": one.restarts,

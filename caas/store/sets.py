@@ -11,7 +11,7 @@ from oslo_db import exception as db_exception
 from caas.model import sets as model
 from caas.model import spec, states
 from caas.model.containers import Container
-from caas.model.flavors import Flavor
+from caas.model.content import Content
 from caas.model.query import Query
 from caas.store import containers, paging, quotas
 from caas.store.tables import addresses, claims, hosts
@@ -62,7 +62,8 @@ def status_clause() -> sa.ColumnElement[str]:
             launched = t.c.launched_at.is_not(None)
             terms.append(launched if rule.launched else sa.not_(launched))
         if rule.resizing is not None:
-            resizing = t.c.resize_revision > 0
+            terms.append(t.c.change_action != "")
+            resizing = t.c.change_action == states.RESIZING
             terms.append(resizing if rule.resizing else sa.not_(resizing))
         whens.append((sa.and_(sa.true(), *terms), rule.status.value))
     return sa.case(*whens)
@@ -89,8 +90,12 @@ def from_row(row: Any, set_containers: Sequence[Container] = ()) -> model.Set:
         revision=m["revision"],
         restart_epoch=m["restart_epoch"],
         grace_period=m["grace_period"],
-        resize_revision=m["resize_revision"],
-        resize_from=m["resize_from"] or {},
+        cpu_burst=m["cpu_burst"],
+        sysctls=m["sysctls"] or {},
+        change_revision=m["change_revision"],
+        change_action=m["change_action"],
+        change_from=m["change_from"] or {},
+        monitor=m["monitor"],
         failure=m["failure"] or {},
         request_id=m["request_id"],
         created_at=m["created_at"],
@@ -136,6 +141,8 @@ def to_row(item: model.Set) -> dict[str, Any]:
         "revision": item.revision,
         "restart_epoch": item.restart_epoch,
         "grace_period": item.grace_period,
+        "cpu_burst": item.cpu_burst,
+        "sysctls": item.sysctls,
         "request_id": item.request_id,
         "created_at": item.created_at,
         "updated_at": item.updated_at,
@@ -300,7 +307,7 @@ def tombstone(
             t.c.millicpus,
             t.c.memory_mb,
             t.c.disk_gb,
-            t.c.resize_from,
+            t.c.change_from,
         ).where(t.c.id.in_(set_ids), t.c.deleted_at.is_(None))
     ).all()
     ids = {row.id for row in rows}
@@ -314,103 +321,123 @@ def tombstone(
             deleted_at=now,
             updated_at=now,
             deadline=None,
-            resize_revision=0,
-            resize_from={},
+            **_UNCHANGED,
         )
     )
     if done.rowcount != len(ids):
         raise db_exception.RetryRequest(
             RuntimeError("sets were ended by somebody else meanwhile")
         )
-    business = containers.tombstone(conn, ids, now)
+    counts = containers.tombstone(conn, ids, now)
     for project_id in sorted({row.project_id for row in rows}):
         mine = [row for row in rows if row.project_id == project_id]
+        held = [_held(row, counts[row.id]) for row in mine]
         quotas.release(
             conn,
             project_id,
             {
                 "sets": len(mine),
-                "containers": business.get(project_id, 0),
-                **{r: sum(_held(row, r) for row in mine) for r in SIZES},
+                **{r: sum(h[r] for h in held) for r in ("containers", *SIZES)},
             },
         )
     free_addresses(conn, ids)
     return ids
 
 
-def _held(row: Any, resource: str) -> int:
-    """What of the quota a set holds: the larger one amid a resize."""
-    before: int = (row.resize_from or {}).get(resource, 0)
-    return max(int(getattr(row, resource)), before)
+def _held(row: Any, containers_: int) -> dict[str, int]:
+    """What of the quota a set holds: amid a change, the larger of both."""
+    held = {
+        "containers": containers_,
+        **{r: int(getattr(row, r)) for r in SIZES},
+    }
+    if not row.change_from:
+        return held
+    before = Content.from_dict(row.change_from).held()
+    return {r: max(n, before[r]) for r, n in held.items()}
 
 
-def resize(
+def change(
     conn: sa.Connection,
     item: model.Set,
-    flavor: Flavor,
+    content: Content,
+    action: str,
+    monitor: float,
     request_id: str,
     now: datetime.datetime,
 ) -> bool:
-    """Write another flavor; what it was is kept until that is carried out.
+    """Write what a set is to be made of, as a new revision.
 
-    :param item: as the decision was made on it.
+    Where a host has to do something about it, what it was is kept until that
+    is done.
+
+    :param item: with its containers, as the decision was made on it.
     :returns: False when the set was changed meanwhile.
     """
     placed = item.host_id is not None
     values: dict[str, Any] = {
-        "flavor_id": flavor.id,
-        "flavor_name": flavor.name,
-        **dataclasses.asdict(flavor.resources),
+        **_made_of(content),
         "revision": t.c.revision + 1,
+        "monitor": monitor,
         "failure": {},
         "request_id": request_id,
         "updated_at": now,
     }
     if placed:
-        values["resize_revision"] = t.c.revision + 1
-        values["resize_from"] = {
-            "flavor_id": item.flavor_id,
-            "flavor_name": item.flavor_name,
-            **dataclasses.asdict(item.resources),
+        values |= {
+            "change_revision": t.c.revision + 1,
+            "change_action": action,
+            "change_from": item.content.to_dict(),
         }
     done = conn.execute(
         t.update()
         .where(
             t.c.id == item.id,
             t.c.revision == item.revision,
-            t.c.resize_revision == 0,
+            t.c.change_revision == 0,
             t.c.deleted_at.is_(None),
             t.c.desired != states.Desired.DELETED.value,
             t.c.host_id.is_not(None) if placed else t.c.host_id.is_(None),
         )
         .values(**values)
     )
-    return done.rowcount == 1
+    if done.rowcount != 1:
+        return False
+    containers.replace(conn, item, content.members, now)
+    return True
 
 
-def resized(conn: sa.Connection, set_id: str, revision: int) -> bool:
-    """A resize is carried out.  :returns: False if there is none by now."""
+#: No change is under way.
+_UNCHANGED: dict[str, Any] = {
+    "change_revision": 0,
+    "change_action": "",
+    "change_from": {},
+}
+
+
+def changed(conn: sa.Connection, set_id: str, revision: int) -> bool:
+    """A change is carried out.  :returns: False if there is none by now."""
     done = conn.execute(
         t.update()
         .where(
             t.c.id == set_id,
             t.c.revision == revision,
-            t.c.resize_revision > 0,
+            t.c.change_revision > 0,
             t.c.deleted_at.is_(None),
         )
-        .values(resize_revision=0, resize_from={})
+        .values(**_UNCHANGED)
     )
     return done.rowcount == 1
 
 
-def unresize(
+def unchange(
     conn: sa.Connection,
     item: model.Set,
     failure: dict[str, Any],
     now: datetime.datetime,
 ) -> bool:
-    """Take a resize back, as a new revision, and keep why.
+    """Take a change back, as a new revision, and keep why.
 
+    :param item: with its containers.
     :returns: False when the set was changed meanwhile.
     """
     done = conn.execute(
@@ -418,19 +445,33 @@ def unresize(
         .where(
             t.c.id == item.id,
             t.c.revision == item.revision,
-            t.c.resize_revision > 0,
+            t.c.change_revision > 0,
             t.c.deleted_at.is_(None),
         )
         .values(
-            **item.resize_from,
+            **_made_of(item.before),
+            **_UNCHANGED,
+            # what is put back ran well before
+            monitor=0,
             revision=t.c.revision + 1,
-            resize_revision=0,
-            resize_from={},
             failure=failure,
             updated_at=now,
         )
     )
-    return done.rowcount == 1
+    if done.rowcount != 1:
+        return False
+    containers.replace(conn, item, item.before.members, now)
+    return True
+
+
+def _made_of(content: Content) -> dict[str, Any]:
+    """Columns of a set."""
+    return {
+        "flavor_id": content.flavor_id,
+        "flavor_name": content.flavor_name,
+        "cpu_burst": content.cpu_burst,
+        **dataclasses.asdict(content.resources),
+    }
 
 
 def free_addresses(conn: sa.Connection, set_ids: Collection[str]) -> None:

@@ -64,10 +64,17 @@ sets = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False, default=1),
     sa.Column("restart_epoch", sa.Integer, nullable=False, default=0),
     sa.Column("grace_period", sa.Integer, nullable=False, default=10),
-    # the revision that began a resize still under way, 0 for none, and what
-    # the set had before: flavor_id, flavor_name, millicpus ...
-    sa.Column("resize_revision", sa.Integer, nullable=False, default=0),
-    sa.Column("resize_from", _dict(), nullable=False, default={}),
+    # CPU time is not capped, only weighed against that of others
+    sa.Column("cpu_burst", sa.Boolean, nullable=False, default=False),
+    sa.Column("sysctls", _dict(), nullable=False, default={}),
+    # of the change of what it is made of that is under way: the revision
+    # that began it (0 for none), its name, and model.content.Content as it
+    # was before
+    sa.Column("change_revision", sa.Integer, nullable=False, default=0),
+    sa.Column("change_action", sa.String(16), nullable=False, default=""),
+    sa.Column("change_from", _dict(), nullable=False, default={}),
+    # how long what the last change started has to run well (s)
+    sa.Column("monitor", sa.Float, nullable=False, default=0),
     # the last change that was taken back: action, reason, at, request_id
     sa.Column("failure", _dict(), nullable=False, default={}),
     sa.Column("request_id", sa.String(64), nullable=False, default=""),
@@ -118,11 +125,16 @@ containers = sa.Table(
     # model.spec.ContainerSpec.to_dict(), {} for the infra container
     sa.Column("spec", _dict(), nullable=False),
     sa.Column("image_id", sa.String(36)),
+    sa.Column("restart_epoch", sa.Integer, nullable=False, default=0),
+    sa.Column("paused", sa.Boolean, nullable=False, default=False),
+    sa.Column("signal_epoch", sa.Integer, nullable=False, default=0),
+    sa.Column("signal", sa.String(16), nullable=False, default=""),
     sa.Column("created_at", _time(), nullable=False),
     sa.Column("deleted_at", _time()),
     # observed
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("health", sa.String(16), nullable=False, default=""),
     sa.Column("exit_code", sa.Integer),
     sa.Column("oom_killed", sa.Boolean, nullable=False, default=False),
     sa.Column("restarts", sa.Integer, nullable=False, default=0),
@@ -132,6 +144,23 @@ containers = sa.Table(
     sa.UniqueConstraint("set_id", "name"),
     sa.Index(None, "project_id", "created_at", "id"),
     sa.Index(None, "image_id"),
+)
+
+# What sets were made of, and when: a row for each revision that changed it.
+history = sa.Table(
+    "history",
+    metadata,
+    _uuid("set_id", primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True),
+    sa.Column("at", _time(), nullable=False),
+    # create | resize | update | add | remove | rename | revert | take-back
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False, default=""),
+    sa.Column("request_id", sa.String(64), nullable=False, default=""),
+    # why it was taken back
+    sa.Column("failure", sa.Text, nullable=False, default=""),
+    # model.content.Content
+    sa.Column("content", _dict(), nullable=False),
 )
 
 hosts = sa.Table(
@@ -206,6 +235,7 @@ flavors = sa.Table(
     sa.Column("millicpus", sa.Integer, nullable=False),
     sa.Column("memory_mb", sa.Integer, nullable=False),
     sa.Column("disk_gb", sa.Integer, nullable=False),
+    sa.Column("cpu_burst", sa.Boolean, nullable=False, default=False),
     sa.Column("created_at", _time(), nullable=False),
     sa.UniqueConstraint("name"),
 )

@@ -1,5 +1,6 @@
 """Sets: the unit of scheduling, starting, stopping and billing."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from caas.api.operation import Call, operation
@@ -7,8 +8,7 @@ from caas.api.v1 import lists
 from caas.api.v1.schemas import common
 from caas.api.v1.schemas import sets as schemas
 from caas.api.v1.views.sets import Viewer
-from caas.core import resize as resizes
-from caas.core import sets
+from caas.core import changes, sets
 from caas.model.query import Query
 from caas.model.sets import Set
 
@@ -17,8 +17,14 @@ def load(call: Call, project_id: str | None) -> Set:
     return sets.get(call.deps, call.ctx, call.args["set_id"], project_id)
 
 
-def _one(call: Call, item: Set) -> dict[str, Any]:
+def one(call: Call, item: Set) -> dict[str, Any]:
     return {"set": Viewer.of(call).detail(item)}
+
+
+def check_cpuset(call: Call, bodies: Iterable[dict[str, Any]]) -> None:
+    """Only some may choose CPUs of a host."""
+    if any(body.get("cpuset") is not None for body in bodies):
+        call.require("caas:containers:cpuset")
 
 
 @operation(
@@ -36,6 +42,7 @@ def create(call: Call) -> dict[str, Any]:
     started; `status` tells how far they are and `reason` why they are not
     further. With `max_count` above one, `-1`, `-2` ... is added to the names.
     """
+    check_cpuset(call, call.body["set"]["containers"])
     items = sets.create(call.deps, call.ctx, call.body["set"])
     viewer = Viewer.of(call)
     return {
@@ -92,7 +99,7 @@ def detail(call: Call) -> dict[str, Any]:
 )
 def get(call: Call) -> dict[str, Any]:
     """Show a set."""
-    return _one(call, call.target)
+    return one(call, call.target)
 
 
 @operation(
@@ -108,7 +115,7 @@ def update(call: Call) -> dict[str, Any]:
     changes = dict(call.body["set"])
     if changes.get("description", "") is None:
         changes["description"] = ""
-    return _one(call, sets.update(call.deps, call.ctx, call.target, changes))
+    return one(call, sets.update(call.deps, call.ctx, call.target, changes))
 
 
 @operation(
@@ -124,7 +131,7 @@ def delete(call: Call) -> dict[str, Any]:
 
     It is gone when its host has removed it; asking again is no error.
     """
-    return _one(call, sets.delete(call.deps, call.ctx, call.target))
+    return one(call, sets.delete(call.deps, call.ctx, call.target))
 
 
 @operation(
@@ -142,7 +149,7 @@ def force_delete(call: Call) -> dict[str, Any]:
 
     Name and quota are free at once; its host removes it when it can.
     """
-    return _one(call, sets.force_delete(call.deps, call.ctx, call.target))
+    return one(call, sets.force_delete(call.deps, call.ctx, call.target))
 
 
 @operation(
@@ -160,7 +167,7 @@ def start(call: Call) -> dict[str, Any]:
 
     One that could not be placed or started is tried again.
     """
-    return _one(call, sets.start(call.deps, call.ctx, call.target))
+    return one(call, sets.start(call.deps, call.ctx, call.target))
 
 
 @operation(
@@ -179,7 +186,7 @@ def stop(call: Call) -> dict[str, Any]:
     It keeps host, address and volume.
     """
     grace = call.body.get("grace_period")
-    return _one(call, sets.stop(call.deps, call.ctx, call.target, grace))
+    return one(call, sets.stop(call.deps, call.ctx, call.target, grace))
 
 
 @operation(
@@ -199,10 +206,92 @@ def resize(call: Call) -> dict[str, Any]:
     containers use more memory than they would have, the set keeps its old
     flavor and `failure` says why. A volume cannot shrink.
     """
-    found = resizes.resize(
+    found = changes.resize(
         call.deps, call.ctx, call.target, call.body["resize"]["flavor"]
     )
-    return _one(call, found)
+    return one(call, found)
+
+
+@operation(
+    "POST",
+    "/v1/sets/{set_id}/update",
+    policy="caas:sets:update_containers",
+    load=load,
+    body=schemas.CHANGE,
+    response=schemas.ONE,
+    status=202,
+)
+def change(call: Call) -> dict[str, Any]:
+    """Replace, add and remove containers of a set while it runs.
+
+    All of it or nothing. Containers that are not named keep their processes
+    and connections, and the set its address. Those that are replaced or added
+    have to become healthy (or to run for `monitor` seconds, without a health
+    check); if one does not, all is as before again and `failure` says why.
+    The status is `UPDATING` until then.
+    """
+    body = call.body["update"]
+    changed = body.get("containers") or []
+    added = body.get("add") or []
+    check_cpuset(call, [*changed, *added])
+    found = changes.update(
+        call.deps,
+        call.ctx,
+        call.target,
+        "update",
+        change=[
+            (each["name"], {k: v for k, v in each.items() if k != "name"})
+            for each in changed
+        ],
+        add=added,
+        remove=body.get("remove") or [],
+        monitor=body.get("monitor"),
+    )
+    return one(call, found)
+
+
+@operation(
+    "GET",
+    "/v1/sets/{set_id}/history",
+    policy="caas:sets:history",
+    load=load,
+    response=schemas.HISTORY,
+)
+def history(call: Call) -> dict[str, Any]:
+    """List what a set was made of, the latest first.
+
+    Each entry is a change of its flavor or containers, with who asked for it;
+    `failure` says why one was taken back.
+    """
+    view = Viewer.of(call).history
+    entries = changes.list_history(call.deps, call.target)
+    return {"history": [view(entry) for entry in entries]}
+
+
+@operation(
+    "POST",
+    "/v1/sets/{set_id}/revert",
+    policy="caas:sets:revert",
+    load=load,
+    body=schemas.REVERT,
+    response=schemas.ONE,
+    status=202,
+)
+def revert(call: Call) -> dict[str, Any]:
+    """Make a set of what it was made of at an earlier revision.
+
+    Flavor and containers; containers that are the same then and now are left
+    alone. Otherwise as an update.
+    """
+    body = call.body["revert"]
+    found = changes.revert(
+        call.deps,
+        call.ctx,
+        call.target,
+        body["revision"],
+        body.get("monitor"),
+    )
+    return one(call, found)
 
 
 @operation(
@@ -218,4 +307,4 @@ def resize(call: Call) -> dict[str, Any]:
 def restart(call: Call) -> dict[str, Any]:
     """Stop and start the business containers of a set."""
     grace = call.body.get("grace_period")
-    return _one(call, sets.restart(call.deps, call.ctx, call.target, grace))
+    return one(call, sets.restart(call.deps, call.ctx, call.target, grace))

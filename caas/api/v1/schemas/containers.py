@@ -2,7 +2,7 @@
 
 from caas.api.schema import Definition
 from caas.api.v1.schemas import common
-from caas.model.states import ContainerStatus
+from caas.model.states import ContainerStatus, Health
 
 _ARGUMENTS: Definition = {
     "type": ["array", "null"],
@@ -109,6 +109,152 @@ _MOUNTS: Definition = {
     ),
 }
 
+_COMMAND: Definition = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 256,
+    "items": {"type": "string", "maxLength": 32768},
+}
+
+
+def _seconds(least: float, default: float, description: str) -> Definition:
+    return {
+        "type": "number",
+        "minimum": least,
+        "maximum": 3600,
+        "x-decimals": 1,
+        "default": default,
+        "description": description,
+    }
+
+
+_HEALTH_CHECK = common.obj(
+    {
+        "type": {
+            "type": "string",
+            "enum": ["exec", "http", "tcp"],
+            "description": "`exec` expects exit code 0 of a command run in "
+            "the container, `http` a status from 200 to 399, `tcp` a "
+            "connection.",
+        },
+        "command": {
+            **_COMMAND,
+            "type": ["array", "null"],
+            "description": "Of `exec`.",
+        },
+        "port": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": 65535,
+            "description": "Of `http` and `tcp`.",
+        },
+        "path": {
+            "type": "string",
+            "maxLength": 1024,
+            "pattern": r"^/[!-~]*\Z",
+            "x-must": "start with '/' and have only printable ASCII "
+            "characters other than spaces",
+            "default": "/",
+            "description": "Of `http`; may have a query.",
+        },
+        "interval": _seconds(0.1, 10, "Seconds between two checks."),
+        "timeout": _seconds(0.1, 3, "Seconds one check may take."),
+        "retries": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 100,
+            "default": 3,
+            "description": "So many failures in a row make it unhealthy.",
+        },
+        "start_period": _seconds(
+            0, 0, "Failures so many seconds after a start do not count."
+        ),
+        "restart": {
+            "type": "boolean",
+            "default": True,
+            "description": "Start it again when it has become unhealthy, if "
+            "its restart policy is not `no`.",
+        },
+    },
+    ["type"],
+)
+
+_HOOK = common.obj(
+    {
+        "command": _COMMAND,
+        "timeout": _seconds(0.1, 30, "Seconds it may take."),
+    },
+    ["command"],
+)
+
+_HOOKS = common.obj(
+    {
+        "pre_start": {
+            **_HOOK,
+            "type": ["object", "null"],
+            "description": "Run before each start, in a container of its own "
+            "made like this one; if it fails, this one does not start.",
+        },
+        "pre_stop": {
+            **_HOOK,
+            "type": ["object", "null"],
+            "description": "Run in the container before it is stopped.",
+        },
+    },
+    [],
+)
+
+_LIMIT: Definition = {"type": "integer", "minimum": -1, "maximum": 2**63 - 1}
+
+_ULIMITS: Definition = {
+    "type": "array",
+    "maxItems": 16,
+    "x-unique-by": ["name"],
+    "items": common.obj(
+        {
+            "name": {
+                "type": "string",
+                "enum": [
+                    "core",
+                    "cpu",
+                    "data",
+                    "fsize",
+                    "locks",
+                    "memlock",
+                    "msgqueue",
+                    "nofile",
+                    "nproc",
+                    "sigpending",
+                    "stack",
+                ],
+            },
+            "soft": _LIMIT,
+            "hard": _LIMIT,
+        },
+        ["name", "soft", "hard"],
+    ),
+}
+
+
+def _rate(description: str) -> Definition:
+    return {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "maximum": 2**53,
+        "description": description,
+    }
+
+
+_BLOCK_IO = common.obj(
+    {
+        "read_bps": _rate("Bytes read per second."),
+        "write_bps": _rate("Bytes written per second."),
+        "read_iops": _rate("Reads per second."),
+        "write_iops": _rate("Writes per second."),
+    },
+    [],
+)
+
 #: One container of the set a user asks for.
 CREATE: Definition = common.obj(
     {
@@ -150,9 +296,94 @@ CREATE: Definition = common.obj(
         "memory_percent": {**_PERCENT, "default": 100},
         "ports": _PORTS,
         "mounts": _MOUNTS,
+        "health_check": {**_HEALTH_CHECK, "type": ["object", "null"]},
+        "hooks": _HOOKS,
+        "run_to_completion": {
+            "type": "boolean",
+            "default": False,
+            "description": "It does its work and ends; a later Index starts "
+            "when it has ended with exit code 0.",
+        },
+        "ulimits": _ULIMITS,
+        "pids_limit": {
+            "type": ["integer", "null"],
+            "minimum": 2,
+            "maximum": 2**22,
+            "description": "Most processes and threads; the host's default "
+            "when left out.",
+        },
+        "cpuset": {
+            "type": ["string", "null"],
+            "maxLength": 255,
+            "pattern": r"^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*\Z",
+            "x-must": "be numbers of CPUs, as 0-3,6",
+            "description": "CPUs of the host it may run on; for operators.",
+        },
+        "block_io": {**_BLOCK_IO, "type": ["object", "null"]},
     },
     ["name", "image"],
     title="ContainerSpec",
+)
+
+
+#: What of a container is to be otherwise; null is the default.
+_CHANGES: dict[str, Definition] = {
+    key: {k: v for k, v in value.items() if k != "default"}
+    for key, value in CREATE["properties"].items()
+    if key != "name"
+}
+
+UPDATE = common.request(
+    "container",
+    common.obj(
+        {
+            "name": {**_NAME, "description": "Its new name."},
+            **_CHANGES,
+            "monitor": {
+                **_seconds(0, 2, ""),
+                "description": "Seconds it has to run well for the change to "
+                "count, if it has no health check.",
+            },
+        },
+        [],
+        minProperties=1,
+    ),
+)
+
+#: One of several containers that are changed together.
+CHANGE: Definition = common.obj(
+    {"name": {**common.NAME, "description": "Name or id."}, **_CHANGES},
+    ["name"],
+    title="ContainerChange",
+)
+
+ADD = common.request("container", CREATE)
+
+SIGNAL = common.request(
+    "signal",
+    {
+        "type": "string",
+        "enum": [
+            "ABRT",
+            "ALRM",
+            "CONT",
+            "HUP",
+            "INT",
+            "KILL",
+            "PIPE",
+            "QUIT",
+            "STOP",
+            "TERM",
+            "TSTP",
+            "TTIN",
+            "TTOU",
+            "URG",
+            "USR1",
+            "USR2",
+            "WINCH",
+        ],
+        "description": "Sent to the first process of the container.",
+    },
 )
 
 
@@ -160,6 +391,11 @@ def _or_null(definition: Definition) -> Definition:
     return {"type": [definition["type"], "null"]} | {
         k: v for k, v in definition.items() if k != "type"
     }
+
+
+def _shown(definition: Definition) -> Definition:
+    """Of an object: all keys are there."""
+    return _or_null({**definition, "required": list(definition["properties"])})
 
 
 _SHOWN_ARGUMENTS: Definition = {
@@ -180,6 +416,15 @@ VIEW: Definition = common.obj(
         "exit_code": {"type": ["integer", "null"]},
         "oom_killed": common.BOOLEAN,
         "restarts": common.INTEGER,
+        "health": {
+            "type": ["string", "null"],
+            "enum": [*(s.value for s in Health), None],
+            "description": "What its health check found; null without one.",
+        },
+        "paused": {
+            **common.BOOLEAN,
+            "description": "Whether it is to be paused.",
+        },
         "created_at": common.TIME,
         "started_at": common.OPTIONAL_TIME,
         "finished_at": common.OPTIONAL_TIME,
@@ -225,6 +470,20 @@ VIEW: Definition = common.obj(
                 }
             ),
         },
+        "health_check": _shown(_HEALTH_CHECK),
+        "hooks": _or_null(
+            common.obj(
+                {when: _shown(_HOOK) for when in ("pre_start", "pre_stop")}
+            )
+        ),
+        "run_to_completion": {"type": ["boolean", "null"]},
+        "ulimits": {
+            "type": ["array", "null"],
+            "items": _ULIMITS["items"],
+        },
+        "pids_limit": {"type": ["integer", "null"]},
+        "cpuset": common.OPTIONAL_STRING,
+        "block_io": _shown(_BLOCK_IO),
         "runtime_id": {
             **common.OPTIONAL_STRING,
             "description": "In the engine of the host; for operators.",
@@ -233,6 +492,9 @@ VIEW: Definition = common.obj(
     title="Container",
 )
 VIEW["required"].remove("runtime_id")
+
+#: Those of them that a user defines.
+SPEC_KEYS = frozenset(CREATE["properties"]) - {"name", "index"}
 
 ONE = common.one("container", VIEW)
 MANY = common.many("containers", VIEW)

@@ -26,6 +26,12 @@ CREATE = common.request(
                 "maximum": 2**20,
                 "description": "GiB of the volume.",
             },
+            "cpu_burst": {
+                "type": "boolean",
+                "default": False,
+                "description": "CPU time is shared by weight and not capped: "
+                "a set may use what nobody else on its host wants.",
+            },
             "description": common.DESCRIPTION,
         },
         ["name", "vcpus", "memory_mb", "disk_gb"],
@@ -44,6 +50,7 @@ VIEW: Definition = common.obj(
         "vcpus": {"type": "number"},
         "memory_mb": common.INTEGER,
         "disk_gb": common.INTEGER,
+        "cpu_burst": common.BOOLEAN,
         "created_at": common.TIME,
         "links": common.LINKS,
     },

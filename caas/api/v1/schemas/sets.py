@@ -35,6 +35,14 @@ CREATE = common.request(
                 "neither starts nor ends it",
                 "description": "Made from the name when left out.",
             },
+            "sysctls": {
+                "type": "object",
+                "maxProperties": 64,
+                "propertyNames": {"maxLength": 128},
+                "additionalProperties": {"type": "string", "maxLength": 255},
+                "description": "Kernel parameters of the network and IPC "
+                "namespaces of the set, e.g. `net.core.somaxconn`.",
+            },
             "min_count": {
                 **_COUNT,
                 "default": 1,
@@ -82,6 +90,60 @@ RESIZE = common.request(
     ),
 )
 
+_MONITOR: Definition = {
+    "type": "number",
+    "minimum": 0,
+    "maximum": 3600,
+    "x-decimals": 1,
+    "default": 2,
+    "description": "Seconds that what is started has to run well for the "
+    "change to count; for containers without a health check.",
+}
+
+CHANGE = common.request(
+    "update",
+    common.obj(
+        {
+            "containers": {
+                "type": "array",
+                "maxItems": 32,
+                "items": containers.CHANGE,
+                "description": "Containers to be replaced, each with what is "
+                "to be otherwise.",
+            },
+            "add": {
+                "type": "array",
+                "maxItems": 32,
+                "items": containers.CREATE,
+            },
+            "remove": {
+                "type": "array",
+                "maxItems": 32,
+                "items": {**common.NAME, "description": "Name or id."},
+            },
+            "monitor": _MONITOR,
+        },
+        [],
+        minProperties=1,
+    ),
+)
+
+REVERT = common.request(
+    "revert",
+    common.obj(
+        {
+            "revision": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": common.INT_MAX,
+                "description": "Of the history of the set.",
+            },
+            "monitor": _MONITOR,
+        },
+        ["revision"],
+    ),
+)
+
 #: Body of stop and restart.
 GRACE = common.obj(
     {
@@ -123,6 +185,12 @@ VIEW: Definition = common.obj(
             "description": "The last change that was taken back, until the "
             "next one is asked for.",
         },
+        "change": {
+            "type": ["string", "null"],
+            "description": "The change that is under way, e.g. `resize` or "
+            "`update`.",
+        },
+        "sysctls": common.STRINGS,
         "desired": {"enum": [d.value for d in Desired]},
         "flavor": common.obj(
             {
@@ -131,6 +199,7 @@ VIEW: Definition = common.obj(
                 "vcpus": {"type": "number"},
                 "memory_mb": common.INTEGER,
                 "disk_gb": common.INTEGER,
+                "cpu_burst": common.BOOLEAN,
             }
         ),
         "metadata": common.STRINGS,
@@ -178,6 +247,45 @@ _SUMMARY = common.obj(
         for key in ("id", "name", "status", "links")
     },
     title="SetSummary",
+)
+
+_MEMBER = common.obj(
+    {
+        "id": common.UUID,
+        "name": common.STRING,
+        "index": common.INTEGER,
+        **{
+            key: {**value, "type": value["type"]}
+            for key, value in containers.VIEW["properties"].items()
+            if key in containers.SPEC_KEYS
+        },
+    },
+    title="HistoricContainer",
+)
+
+HISTORY = common.obj(
+    {
+        "history": {
+            "type": "array",
+            "items": common.obj(
+                {
+                    "revision": common.INTEGER,
+                    "at": common.TIME,
+                    "action": common.STRING,
+                    "failure": {
+                        **common.STRING,
+                        "description": "Why it was taken back; empty if it "
+                        "was not.",
+                    },
+                    "user_id": common.STRING,
+                    "request_id": common.STRING,
+                    "flavor": VIEW["properties"]["flavor"],
+                    "containers": {"type": "array", "items": _MEMBER},
+                },
+                title="HistoryEntry",
+            ),
+        }
+    }
 )
 
 ONE = common.one("set", VIEW)

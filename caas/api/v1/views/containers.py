@@ -5,6 +5,7 @@ from typing import Any
 
 from caas.api.v1.views.common import optional_time, time
 from caas.model.containers import Container
+from caas.model.content import Member
 from caas.model.spec import ContainerSpec
 
 #: What only a user defines, so that infra has none of it.
@@ -28,6 +29,8 @@ def container(item: Container, *, runtime: bool) -> dict[str, Any]:
         "exit_code": item.exit_code,
         "oom_killed": item.oom_killed,
         "restarts": item.restarts,
+        "health": item.health.value if item.health else None,
+        "paused": item.paused,
         "created_at": time(item.created_at),
         "started_at": optional_time(item.started_at),
         "finished_at": optional_time(item.finished_at),
@@ -36,6 +39,16 @@ def container(item: Container, *, runtime: bool) -> dict[str, Any]:
     if runtime:
         view["runtime_id"] = item.runtime_id
     return view
+
+
+def member(item: Member) -> dict[str, Any]:
+    """A container as it was to be at some time."""
+    return {
+        "id": item.id,
+        "name": item.spec.name,
+        "index": item.spec.index,
+        **_spec(item.spec),
+    }
 
 
 def _spec(spec: ContainerSpec | None) -> dict[str, Any]:

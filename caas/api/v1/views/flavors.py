@@ -12,6 +12,7 @@ def flavor(item: Flavor, url: str) -> dict[str, Any]:
         "name": item.name,
         "description": item.description,
         **common.resources(item.resources),
+        "cpu_burst": item.cpu_burst,
         "created_at": common.time(item.created_at),
         "links": common.links(url, f"/v1/flavors/{item.id}"),
     }

@@ -6,10 +6,12 @@ from typing import Any
 
 from caas.api.operation import Call
 from caas.api.v1.views import common
-from caas.api.v1.views.containers import container
+from caas.api.v1.views.containers import container, member
+from caas.model.content import Content
 from caas.model.hosts import liveness
 from caas.model.sets import Set
 from caas.store.engine import utcnow
+from caas.store.history import Entry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +56,9 @@ class Viewer:
             "reason": item.reason,
             "failure": item.failure or None,
             "desired": item.desired.value,
-            "flavor": {
-                "id": item.flavor_id,
-                "name": item.flavor_name,
-                **common.resources(item.resources),
-            },
+            "change": item.change_action or None,
+            "sysctls": item.sysctls,
+            "flavor": _flavor(item.content),
             "metadata": item.metadata,
             "availability_zone": item.host_zone or item.zone,
             "addresses": [{"address": item.address}] if item.address else [],
@@ -79,9 +79,31 @@ class Viewer:
             }
         return view
 
+    def history(self, entry: Entry) -> dict[str, Any]:
+        """What a set was made of."""
+        return {
+            "revision": entry.revision,
+            "at": common.time(entry.at),
+            "action": entry.action,
+            "failure": entry.failure,
+            "user_id": entry.user_id,
+            "request_id": entry.request_id,
+            "flavor": _flavor(entry.content),
+            "containers": [member(m) for m in entry.content.members],
+        }
+
     def _host_status(self, item: Set) -> str | None:
         if item.host_name is None:
             return None
         return liveness(
             item.host_last_seen, self.now, self.heartbeat_timeout
         ).value
+
+
+def _flavor(content: Content) -> dict[str, Any]:
+    return {
+        "id": content.flavor_id,
+        "name": content.flavor_name,
+        **common.resources(content.resources),
+        "cpu_burst": content.cpu_burst,
+    }
