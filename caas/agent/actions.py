@@ -6,6 +6,8 @@ out and :class:`caas.agent.found.Found` notes how they ended.
 
 import dataclasses
 
+from caas.model.spec import HealthCheck
+
 
 @dataclasses.dataclass(frozen=True)
 class Action:
@@ -75,6 +77,47 @@ class Remove(Action):
 
 
 @dataclasses.dataclass(frozen=True)
+class Rename(Action):
+    """:ivar new: its name within the set from now on."""
+
+    name: str
+    runtime_id: str
+    new: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Pause(Action):
+    """:ivar paused: False: its processes go on."""
+
+    name: str
+    paused: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Signal(Action):
+    """:ivar member: id of the container it is for.
+    :ivar epoch: which of those asked for it is.
+    """
+
+    name: str
+    member: str
+    epoch: int
+    signal: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe(Action):
+    """Find out whether a container is healthy.
+
+    :ivar run: when it was started; another time is another run of it.
+    """
+
+    name: str
+    run: float
+    check: HealthCheck
+
+
+@dataclasses.dataclass(frozen=True)
 class Release(Action):
     """Give back network, volume and cgroup; the containers are gone."""
 
@@ -120,6 +163,58 @@ class Begin(Note):
     incarnation: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Meet(Note):
+    """A container the books do not know: what was asked of it so far is no
+    business of this host.
+
+    :ivar member: id of the container.
+    """
+
+    name: str
+    member: str
+    epoch: int
+    signal_epoch: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Again(Note):
+    """One container is to be started once more.
+
+    :ivar epoch: restart_epoch of the container this carries out.
+    """
+
+    name: str
+    epoch: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Signaled(Note):
+    """There is nothing a signal could be sent to."""
+
+    name: str
+    epoch: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Try(Note):
+    """From here on a container has to show that it does its work.
+
+    :ivar key: what it has to show, see :func:`caas.agent.health.key`.
+    """
+
+    name: str
+    key: str
+    at: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Prove(Note):
+    """It has."""
+
+    name: str
+
+
 #: Those that bring something up: a set is not taken down while one runs.
 BUILDING = (
     MakeVolume,
@@ -130,3 +225,6 @@ BUILDING = (
     Create,
     Start,
 )
+
+#: Those after which what the engine has is as it was.
+HARMLESS = (EnsureImage, Probe)

@@ -1,5 +1,6 @@
 """What containers are made from, out of what is wanted.  Pure."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -52,9 +53,22 @@ def digest(container: spec.ContainerSpec) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def engine_name(wanted: wire.Wanted, name: str) -> str:
+def full_name(set_id: str, incarnation: int | None, name: str) -> str:
     """Name of a container in the engine; ``docker ps`` shows it."""
-    return f"caas-{wanted.id}-{wanted.incarnation}-{name}"
+    return f"caas-{set_id}-{incarnation}-{name}"
+
+
+def name_of(there: base.RuntimeContainer) -> str:
+    """Name of a container within its set; "" if it seems to have none.
+
+    The engine's name is the one that can be changed.
+    """
+    labels = there.labels
+    incarnation = labels.get(base.LABEL_INCARNATION, "")
+    prefix = f"caas-{labels.get(base.LABEL_SET)}-{incarnation}-"
+    if there.name.startswith(prefix):
+        return there.name.removeprefix(prefix)
+    return labels.get(base.LABEL_NAME, "")
 
 
 def infra(
@@ -62,7 +76,7 @@ def infra(
 ) -> base.ContainerConfig:
     """:param source: where to bind a sub path of the volume from."""
     return base.ContainerConfig(
-        name=engine_name(wanted, INFRA),
+        name=full_name(wanted.id, wanted.incarnation, INFRA),
         image="",
         labels=_labels(wanted, INFRA, "infra"),
         hostname=wanted.hostname or None,
@@ -101,7 +115,7 @@ def business(
     }
     caps = limits(wanted, made_of)
     return base.ContainerConfig(
-        name=engine_name(wanted, made_of.name),
+        name=full_name(wanted.id, wanted.incarnation, made_of.name),
         image=image,
         labels=labels,
         command=made_of.command,
@@ -119,6 +133,24 @@ def business(
         millicpus=caps.millicpus if caps else None,
         memory_bytes=caps.memory_bytes if caps else None,
     )
+
+
+def hook(made: base.ContainerConfig, hook: spec.Hook) -> base.ContainerConfig:
+    """One that runs a hook, made like the container it is for."""
+    return dataclasses.replace(
+        made,
+        # no name a user can give
+        name=f"{made.name}.PreStart",
+        labels={**made.labels, base.LABEL_ROLE: base.HOOK},
+        entrypoint=hook.command[:1],
+        command=hook.command[1:],
+        ports=(),
+    )
+
+
+def pre_stop(labels: Mapping[str, str]) -> spec.Hook | None:
+    """The hook a container was made with."""
+    return None
 
 
 def limits(

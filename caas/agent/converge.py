@@ -8,15 +8,18 @@ agent that died anywhere goes on from what its successor finds.
 Order within a set: volume, cgroup and network first; the infra container is
 created and started; business containers are created meanwhile, as their
 images come; the network is plugged; business containers start by Index, the
-next when the one before is up.  Down it goes in reverse, infra last.
+next when the one before is up: running, and healthy where it has a check, or
+ended well if it runs to completion.  Down it goes in reverse, infra last.
 """
 
 import dataclasses
 from collections.abc import Iterable
 
 from caas.agent import actions as act
+from caas.agent import health
 from caas.agent.config import INFRA, digest, other_limits
 from caas.agent.found import (
+    ANY,
     RETRY_CAP,
     Book,
     Container,
@@ -53,6 +56,7 @@ class Step:
     """:ivar phase: to report; None leaves the last one.
     :ivar wake: when to look again though nothing happened.
     :ivar refused: why it cannot have the limits that are wanted.
+    :ivar verdicts: why containers that were started count as failed, by name.
     """
 
     phase: Phase | None
@@ -60,7 +64,11 @@ class Step:
     actions: tuple[act.Action, ...] = ()
     wake: float | None = None
     refused: str = ""
+    verdicts: dict[str, str] = dataclasses.field(default_factory=dict)
 
+
+#: Starts that fail before the set counts as failed.
+TRIES = 3
 
 #: What is said of a set before the first full list of a run has come.
 UNLISTED = "waiting for a conductor to say what this host is to run"
@@ -113,7 +121,8 @@ def restart_at(
         return None
     row = _row(there, book, rules)
     if policy.name == "on-failure":
-        if there.exit_code == 0 and not there.oom:
+        well = there.exit_code == 0 and not there.oom
+        if well and not health.ill(there, book):
             return None
         if policy.max_retries and row >= policy.max_retries:
             return None
@@ -149,6 +158,9 @@ class _Plan:
         self.failed: list[str] = []
         self.held: list[str] = []
         self.refused = ""
+        self.verdicts: dict[str, str] = {}
+        #: new names of containers in the engine, by the ones they have
+        self.renames: dict[str, str] = {}
 
     # Small words the branches below are made of.
 
@@ -174,6 +186,9 @@ class _Plan:
         if fault.permanent and isinstance(action, act.Limit):
             self.refused = fault.reason
             return True
+        if isinstance(action, act.Start) and fault.tries >= TRIES:
+            # worth telling, though it is tried again
+            self.failed.append(f"{fault.reason}; it is tried again")
         building = isinstance(action, (*act.BUILDING, act.EnsureImage))
         if fault.permanent and building:
             if fault.reason not in self.failed:
@@ -198,7 +213,12 @@ class _Plan:
         elif self.unlisted:
             reason = UNLISTED
         return Step(
-            phase, reason, tuple(self.actions), self.wake, self.refused
+            phase,
+            reason,
+            tuple(self.actions),
+            self.wake,
+            self.refused,
+            self.verdicts,
         )
 
     def note(self, note: act.Note) -> Step:
@@ -272,9 +292,7 @@ class _Plan:
     # One branch for each thing that can be wanted.
 
     def refresh(self) -> None:
-        if not any(
-            not isinstance(a, act.EnsureImage) for a in self.found.busy
-        ):
+        if all(isinstance(a, act.HARMLESS) for a in self.found.busy):
             self.do(act.Refresh())
 
     def clear(self) -> Step:
@@ -284,7 +302,7 @@ class _Plan:
         self.remove_strays()
         business = list(self.business())
         for name, there in business:
-            self.do(act.Remove(name, there.id))
+            self.do(self._end(name, there))
         if business or self.found.strays:
             return self.step(Phase.STOPPING)
         if self.infra:
@@ -294,6 +312,18 @@ class _Plan:
         elif self.listed:
             return Step(Phase.GONE)
         return self.step(Phase.STOPPING)
+
+    def _end(self, name: str, there: Container) -> act.Action:
+        """Its hook runs once, if that does no harm."""
+        stop = act.Stop(name, self.wanted.grace_period if self.wanted else 0)
+        if (
+            there.state == "running"
+            and there.pre_stop is not None
+            and stop.grace_period
+            and stop not in self.found.faults
+        ):
+            return stop
+        return act.Remove(name, there.id)
 
     def give_way(self) -> Step:
         """Another incarnation's things go before anything else is done."""
@@ -333,9 +363,10 @@ class _Plan:
 
     def run(self) -> Step:
         wanted, found = self.target, self.found
-        if (note := self._new_round()) is not None:
+        if (note := self._new_round() or self._asked()) is not None:
             return self.note(note)
         self.remove_strays()
+        self._rename()
         if self._finished():
             return self.step(Phase.FINISHED, self._failures())
         if self._older_round_runs():
@@ -343,6 +374,7 @@ class _Plan:
         self._replace()
         self._create()
         backoff = self._start()
+        said = [*backoff, *self._care()]
         up = all(
             self.launched(c.spec.name) and not self._making_way(c.spec.name)
             for c in wanted.containers
@@ -352,8 +384,15 @@ class _Plan:
             return self.step(Phase.FAILED)
         if up and self._resizing() and not self.refused:
             return self.step(Phase.STARTING)
-        if up:
-            return self.step(Phase.RUNNING, "; ".join(backoff))
+        if up and self._has(act.Signal, act.Pause):
+            return self.step(Phase.STARTING)
+        waits = [
+            f"container {c.spec.name}: {self._waits_for(c)}"
+            for c in wanted.containers
+            if self.launched(c.spec.name) and not self.proved(c)
+        ]
+        if up and not waits:
+            return self.step(Phase.RUNNING, "; ".join(said))
         if self.unlisted:
             return self.step(self._on_the_way())
         coming = [
@@ -368,7 +407,9 @@ class _Plan:
                 for i in coming
             ]
             return self.step(Phase.PREPARING, "; ".join(dict.fromkeys(said)))
-        return self.step(self._on_the_way(), "; ".join(backoff) or self._why())
+        return self.step(
+            self._on_the_way(), "; ".join([*said, *waits]) or self._why()
+        )
 
     # The parts of run().
 
@@ -388,6 +429,88 @@ class _Plan:
             # They sit in a namespace that is gone or unreachable.
             return act.NewRound("infra", wanted.restart_epoch)
         return None
+
+    def _asked(self) -> act.Note | None:
+        """What was asked of single containers, as far as it is to be noted."""
+        for container in self.target.containers:
+            name = container.spec.name
+            book = self.found.books.get(name)
+            there = self.found.containers.get(name)
+            if book is None or there is None:
+                continue
+            if book.epoch is None or book.member != container.id:
+                return act.Meet(
+                    name,
+                    container.id,
+                    container.restart_epoch,
+                    container.signal_epoch,
+                )
+            if container.restart_epoch > book.epoch:
+                return act.Again(name, container.restart_epoch)
+            if container.signal_epoch > book.signal_epoch and not (
+                there.running or self._busy_with(name)
+            ):
+                return act.Signaled(name, container.signal_epoch)
+            if self.launched(name):
+                note = self._trial(container, there, book)
+                if note is not None:
+                    return note
+        return None
+
+    def _trial(
+        self, container: wire.WantedContainer, there: Container, book: Book
+    ) -> act.Note | None:
+        key = health.key(container)
+        if book.key == ANY or (not key and (not book.key or book.proved)):
+            return None
+        if book.key != key:
+            return act.Try(container.spec.name, key, self.now)
+        if not book.proved and health.shown(container, there, book, self.now):
+            return act.Prove(container.spec.name)
+        return None
+
+    def proved(self, container: wire.WantedContainer) -> bool:
+        """It was started and has shown what it has to since."""
+        name = container.spec.name
+        if not self.launched(name):
+            return False
+        book = self.found.books[name]
+        key = health.key(container)
+        return not key or (book.key in (key, ANY) and book.proved)
+
+    def _waits_for(self, container: wire.WantedContainer) -> str:
+        """What an unproved container has to show yet."""
+        there = self.found.containers[container.spec.name]
+        if container.spec.health_check is None:
+            return f"has to run for {container.monitor:g} s"
+        return (
+            f"not healthy yet: {there.said}"
+            if there.said
+            else ("not healthy yet")
+        )
+
+    def _busy_with(self, name: str) -> bool:
+        return any(
+            getattr(a, "name", None) == name and not isinstance(a, act.Probe)
+            for a in (*self.found.busy, *self.actions)
+        )
+
+    def _rename(self) -> None:
+        """Containers that are to be called otherwise."""
+        wanted = {c.id: c.spec.name for c in self.target.containers}
+        for name, there in self.business():
+            new = wanted.get(there.member, name)
+            holder = self.found.containers.get(new)
+            if new == name or (holder and holder.member == there.member):
+                # has it, or was left by a start of the one that has it
+                continue
+            self.renames[name] = new
+            if (
+                new not in self.found.containers
+                and not self._busy_with(name)
+                and not self._busy_with(new)
+            ):
+                self.do(act.Rename(name, there.id, new))
 
     def _asked_to_restart(self) -> bool:
         done = self.found.epoch
@@ -465,15 +588,26 @@ class _Plan:
     def _replace(self) -> None:
         """Those not (or no longer) as wanted make way."""
         wanted = self.target
-        configs = {c.spec.name: digest(c.spec) for c in wanted.containers}
+        members = {c.spec.name: c for c in wanted.containers}
         infra_id = self.infra.id if self.infra else ""
         for name, there in self.business():
+            if name in self.renames:
+                continue
+            member = members.get(name)
             if (
-                there.config == configs.get(name)
+                member is not None
+                and there.config == digest(member.spec)
+                and there.member in ("", member.id)
                 and there.infra == infra_id
                 and there.state != "dead"
             ):
                 continue
+            if member is not None and there.running:
+                # it goes on until there is something to take its place
+                image = member.spec.image.digest
+                if image not in self.found.images:
+                    self.do(act.EnsureImage(image))
+                    continue
             if there.running:
                 self.stop_reverse([name], wanted.grace_period)
             else:
@@ -491,12 +625,15 @@ class _Plan:
         """Volume, cgroup, network, images, then the containers."""
         wanted, found = self.target, self.found
         missing = [
-            c for c in wanted.containers if c.spec.name not in found.containers
+            c
+            for c in wanted.containers
+            if c.spec.name not in found.containers
+            and c.spec.name not in self.renames.values()
         ]
         asleep = not self.infra_up or any(
             not found.containers[c.spec.name].running
             for c in wanted.containers
-            if c not in missing
+            if c.spec.name in found.containers
         )
         if missing or asleep:
             if not found.volume:
@@ -524,16 +661,18 @@ class _Plan:
         if (again or not self.found.grouped) and not self._has(act.Limit):
             self.do(act.MakeGroup(boost=boost))
 
-    def _has(self, kind: type[act.Action]) -> bool:
+    def _has(self, *kinds: type[act.Action]) -> bool:
         """Such an action is in progress, or begins now."""
         both = (*self.found.busy, *self.actions)
-        return any(isinstance(action, kind) for action in both)
+        return any(isinstance(action, kinds) for action in both)
 
     def _resizing(self) -> bool:
         """The set runs with other limits than it is to have."""
         wanted, found = self.target, self.found
-        return found.limits not in (None, wanted.resources) or bool(
-            other_limits(wanted, found.containers)
+        return (
+            found.limits not in (None, wanted.resources)
+            or (found.capped and wanted.cpu_burst)
+            or bool(other_limits(wanted, found.containers))
         )
 
     def _limit(self, started: bool) -> None:
@@ -545,7 +684,7 @@ class _Plan:
         if self._resizing():
             self.do(act.Limit())
             return
-        if self.found.capped:
+        if self.found.capped or self.target.cpu_burst:
             return
         began = infra.started or 0.0
         due = began + self.rules.boost
@@ -590,11 +729,135 @@ class _Plan:
         there = self.found.containers.get(name)
         if there is None or self._making_way(name):
             return False
-        if self.launched(name):
-            return there.running or self._restart_at(container) is None
-        if may_start:
-            self.do(act.Start(name, self.found.round))
+        if not self.launched(name):
+            if may_start:
+                self._do_start(container)
+            return False
+        again = self._restart_at(container)
+        if container.spec.run_to_completion:
+            return self._completed(container, there, again)
+        if container.spec.health_check is not None:
+            return self.proved(container)
+        return there.running or again is None
+
+    def _completed(
+        self,
+        container: wire.WantedContainer,
+        there: Container,
+        again: float | None,
+    ) -> bool:
+        """It ended well; if it ended badly for good, nothing comes after."""
+        if there.running or again is not None:
+            return False
+        if there.exit_code == 0 and not there.oom:
+            return True
+        index = container.spec.index
+        if any(
+            c.spec.index > index and not self.launched(c.spec.name)
+            for c in self.target.containers
+        ):
+            self.failed.append(
+                f"container {container.spec.name} {ended(there)}, so what has "
+                "a higher Index does not start"
+            )
         return False
+
+    def _do_start(
+        self, container: wire.WantedContainer, *, again: bool = False
+    ) -> None:
+        image = container.spec.image.digest
+        if container.spec.hooks.pre_start and image not in self.found.images:
+            # a container for the hook has to be made of it
+            self.do(act.EnsureImage(image))
+            return
+        self.do(act.Start(container.spec.name, self.found.round, again=again))
+
+    def _care(self) -> list[str]:
+        """Health, pauses and signals of what runs.
+
+        :returns: what is to be said of those that are not well.
+        """
+        said = []
+        for container in self.target.containers:
+            name = container.spec.name
+            there = self.found.containers.get(name)
+            if (
+                there is None
+                or not self.launched(name)
+                or self._making_way(name)
+            ):
+                continue
+            book = self.found.books[name]
+            if not self.proved(container):
+                self._judge(container, there, book)
+            if not there.running:
+                continue
+            if (there.state == "paused") != container.paused:
+                self.do(act.Pause(name, container.paused))
+            if container.signal_epoch > book.signal_epoch:
+                self.do(
+                    act.Signal(
+                        name,
+                        container.id,
+                        container.signal_epoch,
+                        container.signal,
+                    )
+                )
+            check = container.spec.health_check
+            if check is None or container.paused:
+                continue
+            if health.ill(there, book):
+                said.append(f"container {name} is unhealthy: {there.said}")
+                if self._heal(container):
+                    continue
+            self._probe(container, there, book)
+        return said
+
+    def _judge(
+        self, container: wire.WantedContainer, there: Container, book: Book
+    ) -> None:
+        verdict = health.verdict(
+            container,
+            there,
+            book,
+            self.now,
+            starts_again=self._restart_at(container) is not None,
+        )
+        if verdict:
+            self.verdicts[container.spec.name] = verdict
+            self.failed.append(verdict)
+        elif there.running:
+            self.look_at(health.deadline(container, there, book))
+
+    def _heal(self, container: wire.WantedContainer) -> bool:
+        """Stop what has become unhealthy; its policy starts it again."""
+        check = container.spec.health_check
+        if (
+            check is None
+            or not check.restart
+            or not self.proved(container)
+            or container.spec.restart_policy.name == "no"
+        ):
+            return False
+        self.do(act.Stop(container.spec.name, self.target.grace_period))
+        return True
+
+    def _probe(
+        self, container: wire.WantedContainer, there: Container, book: Book
+    ) -> None:
+        check = container.spec.health_check
+        if check is None or there.started is None:
+            return
+        if any(
+            isinstance(a, act.Probe) and a.name == container.spec.name
+            for a in self.found.busy
+        ):
+            return
+        due = health.due(check, there, book)
+        if self.now < due <= self.now + check.interval:
+            self.look_at(due)
+        else:
+            self.do(act.Probe(container.spec.name, there.started, check))
 
     def _restart(self) -> list[str]:
         """Start again what ended and whose policy says so."""
@@ -608,6 +871,11 @@ class _Plan:
             if due is None:
                 continue
             there = found.containers[name]
+            if health.key(container) == health.MONITOR and not self.proved(
+                container
+            ):
+                # what does not run at first is not to run again
+                continue
             said.append(
                 f"container {name} {ended(there)};"
                 f" starts again at {(iso(due) or '')[:19]}Z"
@@ -615,7 +883,7 @@ class _Plan:
             if self.now < due <= self.now + self.rules.backoff_cap:
                 self.look_at(due)
             elif found.volume and found.grouped:
-                self.do(act.Start(name, found.round, again=True))
+                self._do_start(container, again=True)
         return said
 
     def _on_the_way(self) -> Phase:

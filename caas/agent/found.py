@@ -12,10 +12,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from caas.agent import actions as act
-from caas.agent.config import INFRA, LABEL_INFRA
+from caas.agent import config
+from caas.agent.config import INFRA
 from caas.drivers.runtime import base
 from caas.model import spec
-from caas.model.states import Phase
+from caas.model.states import Health, Phase
+
+#: Key of what shows whatever it has to.
+ANY = "any"
+
+#: What is under way where events tell of a change that we made.
+_OURS: dict[str, tuple[type[act.Action], ...]] = {
+    # a stop thaws first
+    "pause": (act.Pause,),
+    "unpause": (act.Pause, act.Stop),
+    "rename": (act.Rename,),
+}
 
 #: Longest wait before something that failed is tried again (s).
 RETRY_CAP = 60.0
@@ -62,6 +74,12 @@ class Container:
     :ivar limits: its caps, None when not looked at.
     :ivar updated: when an event told that they were changed.
     :ivar begun: when an event told of its start.
+    :ivar member: id of the container of the set it is.
+    :ivar pre_stop: what it was made with.
+    :ivar probed: when its health was last checked, and ``said`` what was
+        wrong.
+    :ivar tries: checks of this run that failed since the last good one.
+    :ivar failures: those of them that count.
     """
 
     id: str
@@ -80,10 +98,20 @@ class Container:
     limits: base.Limits | None = None
     updated: float | None = None
     begun: float | None = None
+    member: str = ""
+    pre_stop: spec.Hook | None = None
+    probed: float | None = None
+    said: str = ""
+    tries: int = 0
+    failures: int = 0
 
     @property
     def running(self) -> bool:
         return self.state in ("running", "paused")
+
+    def unprobed(self) -> None:
+        """No check has told anything of it."""
+        self.probed, self.said, self.tries, self.failures = None, "", 0, 0
 
     @property
     def oom(self) -> bool:
@@ -99,12 +127,29 @@ class Book:
     :ivar row: restarts in a row without a time of good behaviour between.
     :ivar restarts: starts by the restart policy since one was asked for.
     :ivar noted: time of the last end an event was written for.
+    :ivar member: id of the container this is about.
+    :ivar epoch: its last restart_epoch carried out, None if not known.
+    :ivar signal_epoch: likewise.
+    :ivar key: what it has to show since it was last started or changed, see
+        :func:`caas.agent.health.key`; ``ANY`` if it was found running.
+    :ivar asked: since when.
+    :ivar proved: it has.
+    :ivar health: as the last check found it, in the run that began at
+        ``health_run``.
     """
 
     round: int = -1
     row: int = 0
     restarts: int = 0
     noted: float = 0.0
+    member: str = ""
+    epoch: int | None = None
+    signal_epoch: int = 0
+    key: str = ""
+    asked: float = 0.0
+    proved: bool = False
+    health: str = ""
+    health_run: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,7 +280,11 @@ class Found:
         self.containers, self.strays = {}, {}
         happenings: list[Happening] = []
         for there in containers:
-            name = there.labels.get(base.LABEL_NAME, "")
+            name = config.name_of(there)
+            if there.labels.get(base.LABEL_ROLE) == base.HOOK:
+                # left by a start that was broken off
+                self.strays[there.id] = name
+                continue
             if _incarnation(there) != self.incarnation or not name:
                 self.strays[there.id] = name
                 continue
@@ -244,7 +293,9 @@ class Found:
                 known = Container(
                     there.id,
                     config=there.labels.get(base.LABEL_CONFIG, ""),
-                    infra=there.labels.get(LABEL_INFRA, ""),
+                    infra=there.labels.get(config.LABEL_INFRA, ""),
+                    member=there.labels.get(base.LABEL_CONTAINER, ""),
+                    pre_stop=config.pre_stop(there.labels),
                 )
             self.containers[name] = known
             limits, updated = known.limits, known.updated
@@ -280,6 +331,7 @@ class Found:
             if (
                 event.action in ("start", "die")
                 and event.id not in self.strays
+                and event.labels.get(base.LABEL_ROLE) != base.HOOK
             ):
                 # somebody made a container that looks like one of ours
                 self.stale = True
@@ -300,6 +352,8 @@ class Found:
                 self.stale = True
             there.begun = at
             self._began(there)
+        elif not any(self._busy(kind, name) for kind in _OURS[event.action]):
+            self.stale = True
         return []
 
     def _died(
@@ -362,7 +416,7 @@ class Found:
         if there.running:
             if book is None:
                 # the books were lost: it runs, so it has been started
-                self.books[name] = Book(round=self.round)
+                self.books[name] = Book(round=self.round, key=ANY, proved=True)
             return
         if there.state != "exited" or there.finished is None or book is None:
             return
@@ -403,9 +457,9 @@ class Found:
     ) -> list[Happening]:
         """Note a success.
 
-        :param result: reference of the image; parent of the group; for a
-            new container its id, config, infra container and limits; for
-            others the state of the container.
+        :param result: reference of the image; of the group its parent and
+            limits; a new container; what a check found, and when; else the
+            state of the container.
         :param revision: the action was carried out for.
         """
         self.busy.discard(action)
@@ -425,6 +479,12 @@ class Found:
                 self.plugged = bool(
                     infra and infra.running and infra.pid == pid
                 )
+            case act.Signal():
+                self._signaled(action)
+            case act.Probe():
+                return self._probed(action, *result)
+            case act.Rename(name, _, new):
+                self._renamed(name, new)
             case act.Release():
                 self.volume = self.grouped = self.capped = False
                 self.prepared = self.plugged = False
@@ -444,22 +504,20 @@ class Found:
         group: str | None,
         limits: spec.Resources | None,
         members: Mapping[str, base.Limits],
+        capped: bool,
     ) -> None:
         self.group, self.limits = group, limits
         self.grouped, self.released = True, False
-        self.capped = not (isinstance(action, act.MakeGroup) and action.boost)
+        self.capped = capped
         for there in self.containers.values():
             there.limits = members.get(there.id, there.limits)
 
     def _container_done(self, action: act.Action, result: Any) -> None:
         match action:
             case act.Create(name):
-                runtime_id, config, infra, limits = result
-                self.containers[name] = Container(
-                    runtime_id, config=config, infra=infra, limits=limits
-                )
+                self.containers[name] = result
                 self.released = False
-            case act.Stop(name):
+            case act.Stop(name) | act.Pause(name):
                 there = self.containers.get(name)
                 if there is not None and there.id == result.id:
                     _update(there, result)
@@ -489,6 +547,30 @@ class Found:
                 fresh = Found(incarnation, known=True, images=self.images)
                 for field in dataclasses.fields(self):
                     setattr(self, field.name, getattr(fresh, field.name))
+            case (
+                act.Meet() | act.Again() | act.Signaled() | act.Try()
+            ) | act.Prove():
+                self._note_of(self.books[action.name], action)
+
+    def _note_of(self, book: Book, action: act.Note) -> None:
+        """What is remembered of one container."""
+        match action:
+            case act.Meet(_, member, epoch, signal_epoch):
+                if book.member not in ("", member):
+                    book.row = book.restarts = 0
+                book.member, book.epoch = member, epoch
+                book.signal_epoch = signal_epoch
+            case act.Again(_, epoch):
+                book.epoch, book.round = epoch, -1
+                book.row = book.restarts = 0
+            case act.Signaled(_, epoch):
+                book.signal_epoch = max(book.signal_epoch, epoch)
+            case act.Try(name, key, at):
+                book.key, book.asked, book.proved = key, at, False
+                book.health = ""
+                self.containers[name].unprobed()
+            case act.Prove():
+                book.proved = True
 
     def settle(self, revision: int) -> bool:
         """It runs or finished under this revision; True when that is new."""
@@ -520,6 +602,8 @@ class Found:
         self.faults[action] = fault
         if isinstance(action, act.EnsureImage):
             self.progress.pop(action.digest, None)
+        if isinstance(action, act.Signal) and permanent:
+            self._signaled(action)
         if isinstance(action, act.Limit):
             # Some of it may have been done: look what, and do it anew.
             self.limits, self.capped, self.stale = None, False, True
@@ -528,7 +612,10 @@ class Found:
         if isinstance(action, act.MakeGroup):
             # It may have taken the cap on CPU time off all the same.
             self.capped = False
-        if isinstance(action, (act.Start, act.Stop, act.Create)):
+        if isinstance(
+            action,
+            (act.Start, act.Stop, act.Create, act.Pause, act.Rename),
+        ):
             # It may have been done all the same: look before trying again.
             self.stale = True
         return fault
@@ -555,6 +642,9 @@ class Found:
         book.round = action.round
         there.revision = revision
         self.settled = max(self.settled, revision)
+        ill = book.health == Health.UNHEALTHY and there.said
+        why = f": it was unhealthy ({there.said})" if ill else ""
+        there.unprobed()
         if action.again:
             book.restarts += 1
             book.row += 1
@@ -563,13 +653,62 @@ class Found:
                     "container.restarted",
                     action.name,
                     there.started or 0.0,
-                    reason=f"restart {book.restarts}",
+                    reason=f"restart {book.restarts}{why}",
                 )
             )
         else:
             self.ready = there.started
+            book.key, book.proved = "", False
         self._seen(action.name, there, happenings)
         return happenings
+
+    def _probed(
+        self, action: act.Probe, said: str | None, at: float
+    ) -> list[Happening]:
+        """:param said: what is wrong, "" if nothing; None: nobody knows."""
+        there = self.containers.get(action.name)
+        book = self.books.get(action.name)
+        if there is None or book is None or there.started != action.run:
+            return []
+        there.probed = at
+        if said is None or not there.running:
+            return []
+        before = book.health if book.health_run == action.run else ""
+        if said == "":
+            there.tries = there.failures = 0
+            there.said = ""
+            health = Health.HEALTHY
+        else:
+            there.tries += 1
+            there.said = said
+            if at >= action.run + action.check.start_period:
+                there.failures += 1
+            if there.failures < action.check.retries:
+                return []
+            health = Health.UNHEALTHY
+        book.health, book.health_run = health, action.run
+        if health == before or (not before and health == Health.HEALTHY):
+            return []
+        return [
+            Happening(
+                f"container.{health}",
+                action.name,
+                at,
+                "success" if health == Health.HEALTHY else "error",
+                said,
+            )
+        ]
+
+    def _signaled(self, action: act.Signal) -> None:
+        book = self.books.get(action.name)
+        if book is not None and book.member == action.member:
+            book.signal_epoch = max(book.signal_epoch, action.epoch)
+
+    def _renamed(self, name: str, new: str) -> None:
+        if name in self.containers:
+            self.containers[new] = self.containers.pop(name)
+        if name in self.books:
+            self.books[new] = self.books.pop(name)
 
     @property
     def _limiting(self) -> bool:

@@ -5,16 +5,18 @@ a call that knows nothing of the set any more, so it can run on any thread
 while the set changes.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from caas.agent import actions as act
-from caas.agent import config
-from caas.agent.found import Found
+from caas.agent import config, probes
+from caas.agent.found import Container, Found
 from caas.drivers.image import base as image_base
 from caas.drivers.network import base as network_base
 from caas.drivers.runtime import base as runtime_base
@@ -22,6 +24,7 @@ from caas.drivers.volume import base as volume_base
 from caas.model import spec, wire
 
 Call = Callable[[], Any]
+Ask = Callable[[spec.HealthCheck, int, str | None], str]
 
 #: What a driver raises when something did not work.
 DRIVER_ERRORS = (
@@ -65,6 +68,7 @@ def netns_of(pid: int) -> str | None:
 
 class Hands:
     """:param netns: how to identify the network namespace of a process.
+    :param ask: how to check health over the network, see :mod:`probes`.
     :ivar images: references by digest that the engine is known to have.
     """
 
@@ -72,10 +76,14 @@ class Hands:
         self,
         drivers: Drivers,
         netns: Callable[[int], str | None] = netns_of,
+        ask: Ask = probes.probe,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.drivers = drivers
         self.images: dict[str, str] = {}
         self._netns = netns
+        self._ask = ask
+        self._clock = clock
         self._looking = threading.Lock()
         self._releasing = threading.BoundedSemaphore(RELEASES)
 
@@ -101,17 +109,20 @@ class Hands:
         runtime = self.drivers.runtime
         match action:
             case act.Stop(name, grace_period):
-                call = functools.partial(
-                    runtime.stop, found.containers[name].id, grace_period
-                )
-                # the engine keeps the caller waiting
-                return functools.partial(Slow, call) if grace_period else call
-            case act.Start(name):
-                # of others nothing is needed but that they run
+                return self._stop(name, grace_period, found)
+            case act.Rename(_, runtime_id, new):
                 return functools.partial(
-                    runtime.start,
-                    found.containers[name].id,
-                    look=name == config.INFRA,
+                    runtime.rename,
+                    runtime_id,
+                    config.full_name(set_id, found.incarnation, new),
+                )
+            case act.Pause(name, paused):
+                return functools.partial(
+                    runtime.pause, found.containers[name].id, paused
+                )
+            case act.Signal(name, _, _, signal):
+                return functools.partial(
+                    runtime.signal, found.containers[name].id, signal
                 )
             case act.Remove(_, runtime_id):
                 return functools.partial(runtime.remove, runtime_id)
@@ -133,6 +144,10 @@ class Hands:
     ) -> Call:
         drivers = self.drivers
         match action:
+            case act.Start(name):
+                return self._start(name, wanted, found)
+            case act.Probe(name, _, check):
+                return self._probe(name, check, wanted, found)
             case act.EnsureImage(digest):
                 return functools.partial(
                     self._ensure, _container_of(wanted, digest), progress
@@ -145,7 +160,9 @@ class Hands:
                     config.sub_paths(wanted),
                 )
             case act.MakeGroup(boost):
-                return functools.partial(self._group, wanted, boost, {})
+                return functools.partial(
+                    self._group, wanted, boost or wanted.cpu_burst, {}
+                )
             case act.Limit():
                 members = {
                     found.containers[name].id: limits
@@ -153,7 +170,9 @@ class Hands:
                         wanted, found.containers
                     ).items()
                 }
-                return functools.partial(self._group, wanted, False, members)
+                return functools.partial(
+                    self._group, wanted, wanted.cpu_burst, members
+                )
             case act.PrepareNetwork():
                 return functools.partial(
                     drivers.network.prepare, wanted.id, wanted.project_id
@@ -180,39 +199,111 @@ class Hands:
         wanted: wire.Wanted,
         boost: bool,
         members: Mapping[str, runtime_base.Limits],
-    ) -> tuple[str | None, spec.Resources | None, Any]:
-        """:returns: the group, its limits, and those of containers by id."""
+    ) -> tuple[str | None, spec.Resources | None, Any, bool]:
+        """:returns: the group, its limits, those of containers by id, and
+        whether CPU time is capped.
+        """
         group = None
         if wanted.resources is not None:
             group = self.drivers.runtime.group(
                 wanted.id, wanted.resources, boost=boost, members=members
             )
-        return group, wanted.resources, members
+        return group, wanted.resources, members, not boost
+
+    def _stop(self, name: str, grace_period: int, found: Found) -> Call:
+        there = found.containers[name]
+        stop = functools.partial(
+            self.drivers.runtime.stop, there.id, grace_period
+        )
+        if not grace_period:
+            return stop
+        hook = there.pre_stop
+        if there.state == "paused" or any(
+            isinstance(a, act.Stop) and a.name == name for a in found.busy
+        ):
+            # it cannot, or another stop has done it
+            hook = None
+
+        def call() -> runtime_base.RuntimeContainer:
+            if hook is not None:
+                # it is stopped whatever comes of it
+                with contextlib.suppress(runtime_base.EngineError):
+                    self.drivers.runtime.execute(
+                        there.id, hook.command, hook.timeout
+                    )
+            return stop()
+
+        # the engine keeps the caller waiting
+        return functools.partial(Slow, call)
+
+    def _start(self, name: str, wanted: wire.Wanted, found: Found) -> Call:
+        runtime = self.drivers.runtime
+        there = found.containers[name]
+        start = functools.partial(
+            runtime.start,
+            there.id,
+            # of others nothing is needed but that they run
+            look=name == config.INFRA,
+        )
+        if name == config.INFRA:
+            return start
+        container = _container(wanted, name)
+        hook = container.spec.hooks.pre_start
+        if hook is None:
+            return start
+        made = config.hook(self._business(container, wanted, found), hook)
+
+        def call() -> runtime_base.RuntimeContainer:
+            done = runtime.run(made, hook.timeout)
+            if done.exit_code != 0:
+                raise runtime_base.EngineError(_hook_failed(hook, done))
+            return start()
+
+        return functools.partial(Slow, call)
+
+    def _probe(
+        self,
+        name: str,
+        check: spec.HealthCheck,
+        wanted: wire.Wanted,
+        found: Found,
+    ) -> Call:
+        runtime_id = found.containers[name].id
+        infra = found.containers.get(config.INFRA)
+        pid = infra.pid if infra else 0
+        address = wanted.nic.address if wanted.nic else None
+
+        def call() -> tuple[str | None, float]:
+            """What is wrong, None if that cannot be told; and when."""
+            try:
+                if check.command is not None:
+                    said = _checked(
+                        check,
+                        self.drivers.runtime.execute(
+                            runtime_id, check.command, check.timeout
+                        ),
+                    )
+                else:
+                    said = self._ask(check, pid, address)
+            except runtime_base.EngineError:
+                return None, self._clock()
+            return said, self._clock()
+
+        return functools.partial(Slow, call)
 
     def _create_infra(
         self, wanted: wire.Wanted, group: str | None
-    ) -> tuple[str, str, str, runtime_base.Limits | None]:
+    ) -> Container:
         source = functools.partial(self.drivers.volume.source, wanted.id)
         made = config.infra(wanted, source=source, group=group)
-        return self.drivers.runtime.create(made), "", "", None
+        return Container(self.drivers.runtime.create(made))
 
     def _create(self, name: str, wanted: wire.Wanted, found: Found) -> Call:
-        (container,) = (c for c in wanted.containers if c.spec.name == name)
+        container = _container(wanted, name)
         digest = container.spec.image.digest
-        infra_id = found.containers[config.INFRA].id
-        image, group = found.images[digest], found.group
+        made = self._business(container, wanted, found)
 
-        def create() -> tuple[str, str, str, runtime_base.Limits | None]:
-            made = config.business(
-                wanted,
-                container,
-                image=image,
-                infra_id=infra_id,
-                source=functools.partial(
-                    self.drivers.volume.source, wanted.id
-                ),
-                group=group,
-            )
+        def create() -> Container:
             try:
                 runtime_id = self.drivers.runtime.create(made)
             except runtime_base.EngineError as error:
@@ -226,14 +317,31 @@ class Hands:
                         " from the engine"
                     ) from None
                 raise
-            return (
+            return Container(
                 runtime_id,
-                config.digest(container.spec),
-                infra_id,
-                config.limits(wanted, container.spec),
+                config=config.digest(container.spec),
+                infra=made.infra_id or "",
+                limits=config.limits(wanted, container.spec),
+                member=container.id,
+                pre_stop=container.spec.hooks.pre_stop,
             )
 
         return create
+
+    def _business(
+        self,
+        container: wire.WantedContainer,
+        wanted: wire.Wanted,
+        found: Found,
+    ) -> runtime_base.ContainerConfig:
+        return config.business(
+            wanted,
+            container,
+            image=found.images[container.spec.image.digest],
+            infra_id=found.containers[config.INFRA].id,
+            source=functools.partial(self.drivers.volume.source, wanted.id),
+            group=found.group,
+        )
 
     def _ensure(
         self,
@@ -271,6 +379,36 @@ class Hands:
     ) -> tuple[Sequence[runtime_base.RuntimeContainer], Mapping[str, str]]:
         containers = self.drivers.runtime.list(set_id)
         return containers, self.namespaces(containers)
+
+
+def _container(wanted: wire.Wanted, name: str) -> wire.WantedContainer:
+    (found,) = (c for c in wanted.containers if c.spec.name == name)
+    return found
+
+
+def _hook_failed(hook: spec.Hook, done: Any) -> str:
+    how = (
+        f"did not end within {hook.timeout:g} s"
+        if done.exit_code is None
+        else f"ended with exit code {done.exit_code}"
+    )
+    said = f": {_last_line(done.output)}" if done.output else ""
+    return f"its pre_start hook {how}{said}"
+
+
+def _checked(check: spec.HealthCheck, done: Any) -> str:
+    """What is wrong, by a command that was run."""
+    if done.exit_code == 0:
+        return ""
+    if done.exit_code is None:
+        return f"no answer within {check.timeout:g} s"
+    said = f": {_last_line(done.output)}" if done.output else ""
+    return f"exit code {done.exit_code}{said}"
+
+
+def _last_line(output: str) -> str:
+    lines = output.split("\n")
+    return "".join(c for c in lines[-1] if c.isprintable())[:200]
 
 
 def _container_of(wanted: wire.Wanted, digest: str) -> wire.WantedContainer:

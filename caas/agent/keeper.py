@@ -139,9 +139,7 @@ class Keeper:
         """Take in a listing of the engine (all there is of the set)."""
         with self._lock:
             self.found.forgive()
-            if any(
-                not isinstance(a, act.EnsureImage) for a in self.found.busy
-            ):
+            if not all(isinstance(a, act.HARMLESS) for a in self.found.busy):
                 # results on their way are younger than the listing
                 self.found.stale = True
             else:
@@ -330,7 +328,7 @@ class Keeper:
             return
         reason = step.reason if step.phase is None else self._reason
         if step.phase is not None or step.reason:
-            self._observe(target, self.found.phase, reason, step.refused)
+            self._observe(target, self.found.phase, reason, step)
         if step.phase in (Phase.RUNNING, Phase.FINISHED):
             self.found.settle(target.revision)
         old_gone = (
@@ -338,14 +336,16 @@ class Keeper:
             or self.found.incarnation == target.incarnation
         ) and not self.found.strays
         for old in self._wanted[:-1]:
-            self._observe(old, Phase.GONE if old_gone else Phase.STOPPING, "")
+            self._observe(
+                old, Phase.GONE if old_gone else Phase.STOPPING, "", None
+            )
 
     def _observe(
         self,
         wanted: wire.Wanted,
         phase: Phase,
         reason: str,
-        refused: str = "",
+        step: converge.Step | None,
     ) -> None:
         report = status.set_report(
             wanted,
@@ -354,7 +354,8 @@ class Keeper:
             reason,
             received=self._received,
             rules=self.shared.rules,
-            refused=refused,
+            refused=step.refused if step else "",
+            verdicts=step.verdicts if step else {},
         )
         events, self._events = self._events, []
         self.shared.books.observe(report, events)

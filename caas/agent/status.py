@@ -1,12 +1,17 @@
 """What is told of a set: a report out of what is wanted and found.  Pure."""
 
+import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from caas.agent import actions as act
+from caas.agent import health
 from caas.agent.config import INFRA
 from caas.agent.converge import Rules, restart_at
 from caas.agent.found import Book, Container, Fault, Found, ended, iso
 from caas.model import wire
 from caas.model.spec import RestartPolicy
-from caas.model.states import ContainerStatus, Desired, Phase
+from caas.model.states import ContainerStatus, Desired, Health, Phase
 
 
 def set_report(
@@ -18,16 +23,24 @@ def set_report(
     received: float | None,
     rules: Rules,
     refused: str = "",
+    verdicts: Mapping[str, str] = MappingProxyType({}),
 ) -> wire.SetReport:
     """:param received: when this revision arrived (s since the epoch).
     :param refused: why it cannot have the limits that are wanted.
+    :param verdicts: why containers that were started count as failed.
     """
     containers: tuple[wire.ContainerReport, ...] = ()
     if phase != Phase.GONE and wanted.desired != Desired.DELETED:
         containers = (
             _infra(found),
             *(
-                _business(wanted, container, found, rules)
+                _business(
+                    wanted,
+                    container,
+                    found,
+                    rules,
+                    verdicts.get(container.spec.name, ""),
+                )
                 for container in wanted.containers
             ),
         )
@@ -61,6 +74,7 @@ def _business(
     container: wire.WantedContainer,
     found: Found,
     rules: Rules,
+    verdict: str,
 ) -> wire.ContainerReport:
     name = container.spec.name
     there = found.containers.get(name)
@@ -68,17 +82,29 @@ def _business(
     fault = _permanent(wanted, container, found)
     reason = ""
     status = ContainerStatus.PENDING if there is None else _of_state(there)
-    if fault is not None and status != ContainerStatus.RUNNING:
+    if fault is not None and not (there and there.running):
         status, reason = ContainerStatus.FAILED, fault.reason
     elif there is not None and status == ContainerStatus.EXITED:
         reason = ended(there)
         status = _of_ended(
             there, book, container.spec.restart_policy, wanted, found, rules
         )
-    return _report(container.id, name, "business", status, reason, there, book)
+    report = _report(
+        container.id, name, "business", status, reason, there, book
+    )
+    found_health = health.state(container.spec.health_check, there, book)
+    if verdict and container.spec.health_check is not None:
+        found_health = Health.UNHEALTHY
+    if not reason and there is not None and found_health != Health.HEALTHY:
+        reason = verdict or there.said
+    return dataclasses.replace(
+        report, health=found_health, verdict=verdict, reason=reason
+    )
 
 
 def _of_state(there: Container) -> ContainerStatus:
+    if there.state == "paused":
+        return ContainerStatus.PAUSED
     if there.running:
         return ContainerStatus.RUNNING
     if there.state == "created":

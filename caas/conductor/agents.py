@@ -344,9 +344,10 @@ def _failed(item: Set, one: wire.SetReport) -> str:
         return ""
     new = changes.touched(item)
     return "; ".join(
-        part.reason or one.reason
+        part.verdict or part.reason or one.reason
         for part in one.containers
-        if part.id in new and part.status == ContainerStatus.FAILED
+        if part.id in new
+        and (part.verdict or part.status == ContainerStatus.FAILED)
     )
 
 

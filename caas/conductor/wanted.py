@@ -7,6 +7,7 @@ from typing import Any
 from caas import pull
 from caas.conductor.batch import Batch
 from caas.conductor.settings import Network
+from caas.core import changes
 from caas.model import wire
 from caas.model.containers import Container
 from caas.model.content import Member
@@ -36,6 +37,9 @@ class Writer:
         revision, content = item.revision, item.content
         if item.issued < item.change_revision:
             revision, content = item.change_revision - 1, item.before
+            new = set()
+        else:
+            new = changes.touched(item) if item.change_revision else set()
         rows = {container.id: container for container in item.containers}
         return wire.Wanted(
             id=item.id,
@@ -50,13 +54,15 @@ class Writer:
             resources=content.resources,
             nic=self._network.nic(item.address) if item.address else None,
             containers=tuple(
-                self._container(item, member, rows.get(member.id))
+                dataclasses.replace(
+                    self._container(item, member, rows.get(member.id)),
+                    monitor=item.monitor if member.id in new else 0.0,
+                )
                 for member in content.members
             ),
             request_id=item.request_id,
             cpu_burst=content.cpu_burst,
             sysctls=item.sysctls,
-            monitor=item.monitor,
         )
 
     def _container(

@@ -44,6 +44,8 @@ class WantedContainer:
     """:ivar restart_epoch: of this one alone, as that of the set.
     :ivar signal_epoch: a value higher than the last one carried out asks for
         ``signal`` to be sent.
+    :ivar monitor: a change that is under way brought it: if it has no health
+        check, it counts once it has run for so many seconds.
     """
 
     id: str
@@ -53,6 +55,7 @@ class WantedContainer:
     paused: bool = False
     signal_epoch: int = 0
     signal: str = ""
+    monitor: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +87,6 @@ class Wanted:
     :ivar grace_period: seconds between SIGTERM and SIGKILL.
     :ivar cpu_burst: CPU time is not capped, only weighed against others.
     :ivar sysctls: of the namespaces of the set.
-    :ivar monitor: a container without a health check that is started has to
-        run for so many seconds before it counts.
     """
 
     id: str
@@ -103,7 +104,6 @@ class Wanted:
     request_id: str = ""
     cpu_burst: bool = False
     sysctls: dict[str, str] = dataclasses.field(default_factory=dict)
-    monitor: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -142,6 +142,7 @@ class ContainerReport:
     :ivar restarts: starts by the restart policy since the last start asked
         for.
     :ivar started_at: and ``finished_at``: ISO 8601, UTC.
+    :ivar verdict: why the change that brought it is to be taken back.
     """
 
     id: str
@@ -156,6 +157,7 @@ class ContainerReport:
     runtime_id: str | None = None
     reason: str = ""
     health: Health | None = None
+    verdict: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

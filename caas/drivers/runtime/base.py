@@ -16,6 +16,8 @@ LABEL_NAME = "caas.name"
 LABEL_ROLE = "caas.role"
 LABEL_INDEX = "caas.index"
 LABEL_PROJECT = "caas.project"
+#: Role of a container that only runs a hook.
+HOOK = "hook"
 #: Hash of what the container was made from; another one means: replace it.
 LABEL_CONFIG = "caas.config"
 

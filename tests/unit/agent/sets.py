@@ -16,8 +16,20 @@ NIC = wire.Nic(
 def container(name, index=0, *, policy="no", retries=0, **fields):
     fields.setdefault("command", ("sleep", "1000"))
     digest = fields.pop("digest", DIGEST)
+    asked = {
+        key: fields.pop(key)
+        for key in (
+            "id",
+            "restart_epoch",
+            "paused",
+            "signal_epoch",
+            "signal",
+            "monitor",
+        )
+        if key in fields
+    }
+    asked.setdefault("id", f"id-{name}")
     return wire.WantedContainer(
-        id=f"id-{name}",
         spec=spec.ContainerSpec(
             name=name,
             image=spec.ImageRef("busybox:1", "image-id", digest),
@@ -26,6 +38,7 @@ def container(name, index=0, *, policy="no", retries=0, **fields):
             **fields,
         ),
         pull=wire.Pull("image-id", "token"),
+        **asked,
     )
 
 

@@ -9,10 +9,19 @@ from caas.agent.config import INFRA
 from caas.agent.converge import UNLISTED, Rules, restart_at
 from caas.agent.found import Book, Container
 from caas.drivers.runtime import base
-from caas.model.spec import Resources, RestartPolicy
+from caas.model.spec import (
+    HealthCheck,
+    Hook,
+    Hooks,
+    Resources,
+    RestartPolicy,
+)
 from caas.model.states import Desired, Phase
 from tests.unit.agent.sets import SIZE, container, wanted
-from tests.unit.agent.world import World
+from tests.unit.agent.world import UP, World
+
+#: It fails after 2 s.
+CHECK = HealthCheck("tcp", port=80, interval=1, timeout=1, retries=1)
 
 THREE = (container("a", 0), container("b", 0), container("c", 1))
 
@@ -276,7 +285,7 @@ def test_cpu_time_is_capped_from_the_start_if_told_so():
             if isinstance(action, act.Note):
                 world.found.note(action)
     assert act.MakeGroup(boost=False) in step.actions
-    world.found.done(act.MakeGroup(boost=False), ("/group", SIZE, {}), 1)
+    world.found.done(act.MakeGroup(boost=False), ("/group", SIZE, {}, True), 1)
     assert world.found.capped
 
 
@@ -759,7 +768,11 @@ def test_a_new_agent_without_its_disk_touches_none_either():
     world.log.clear()
     world.restart_agent(books=False)
     assert world.settle().phase == Phase.RUNNING
-    assert world.log == [("note", "Adopt"), ("Limit", ""), ("Plug", "")]
+    assert world.log[0] == ("note", "Adopt")
+    assert [entry for entry in world.log if entry[0] != "note"] == [
+        ("Limit", ""),
+        ("Plug", ""),
+    ]
     # and carries out the next restart
     again(world, restart_epoch=4)
     assert world.settle().phase == Phase.RUNNING
@@ -872,9 +885,13 @@ def _some_set(rng, **fields):
                 policy=_policies(rng),
                 cpu_percent=rng.choice([50, 100]),
                 memory_percent=rng.choice([50, 100]),
+                health_check=rng.choice([None, None, CHECK]),
+                hooks=rng.choice([Hooks(), Hooks(pre_stop=Hook(("x",)))]),
+                monitor=rng.choice([0.0, 0.0, 2.0]),
             )
             for n in sorted(names)
         ),
+        cpu_burst=rng.choice([True, False]),
         **fields,
     )
 
@@ -941,7 +958,9 @@ def _harm(rng, world):
 
 
 def _ask(rng, world):
-    match rng.randrange(6):
+    match rng.randrange(8):
+        case 6 | 7:
+            _ask_one(rng, world)
         case 5:
             memory = rng.choice([128, 256, 512])
             again(world, resources=Resources(1000, memory, 1))
@@ -961,12 +980,47 @@ def _ask(rng, world):
             again(
                 world,
                 containers=tuple(
-                    container(c.spec.name, c.spec.index, user="other")
+                    dataclasses.replace(
+                        c, spec=dataclasses.replace(c.spec, user="other")
+                    )
                     if c.spec.name == changed
                     else c
                     for c in world.wanted.containers
                 ),
             )
+
+
+def _ask_one(rng, world):
+    """Something of one container."""
+    containers = list(world.wanted.containers)
+    at = rng.randrange(len(containers))
+    one = containers[at]
+    match rng.randrange(7):
+        case 0:
+            epoch = one.restart_epoch + 1
+            one = dataclasses.replace(one, restart_epoch=epoch, paused=False)
+        case 1:
+            one = dataclasses.replace(one, paused=not one.paused)
+        case 2:
+            epoch = one.signal_epoch + 1
+            one = dataclasses.replace(one, signal_epoch=epoch, signal="HUP")
+        case 3:
+            free = set("abcdefgh") - {c.spec.name for c in containers}
+            spec = dataclasses.replace(one.spec, name=min(free))
+            one = dataclasses.replace(one, spec=spec)
+        case 4:
+            # another one of the same name
+            one = dataclasses.replace(one, id=f"{one.id}+")
+        case 5:
+            spec = dataclasses.replace(one.spec, health_check=CHECK)
+            one = dataclasses.replace(one, spec=spec)
+        case _:
+            world.answers[one.spec.name] = rng.choice(["", "bad"])
+            return
+    containers[at] = one
+    if len(containers) > 1 and rng.random() < 0.1:
+        del containers[at]
+    again(world, containers=tuple(containers))
 
 
 def _advance(rng, world, faults):
@@ -987,11 +1041,26 @@ def _advance(rng, world, faults):
         world.hear(1)
     elif world.orphans:
         world.late()
-    elif step.wake is not None:
+    elif step.wake is not None and not _rests(world, step):
         world.now = max(world.now, step.wake)
     else:
         return step
     return None
+
+
+def _rests(world, step):
+    """Only checks are to come."""
+    return (
+        (step.phase == Phase.RUNNING and step.reason == "")
+        or (
+            step.phase == Phase.FAILED
+            and step.verdicts
+            and not any(
+                world.containers[world.id_of(name)].state in UP
+                for name in step.verdicts
+            )
+        )
+    ) and world.boosted == world.wanted.cpu_burst
 
 
 def _goal_reached(world, step):
@@ -1000,10 +1069,16 @@ def _goal_reached(world, step):
         assert world.left() == set()
         return
     if INFRA in world.running():
-        assert not world.boosted, "CPU time is not capped"
+        assert world.boosted == world.wanted.cpu_burst, "CPU time"
     if world.wanted.desired == Desired.STOPPED:
         assert step.phase == Phase.STOPPED
         assert world.running() == []
+        return
+    if step.phase == Phase.FAILED:
+        assert step.verdicts
+        for name in step.verdicts:
+            there = world.containers[world.id_of(name)]
+            assert there.state == "exited", "nothing else is wrong with it"
         return
     assert step.phase in (Phase.RUNNING, Phase.FINISHED), step
     names = {c.spec.name for c in world.wanted.containers}
@@ -1011,16 +1086,22 @@ def _goal_reached(world, step):
         assert INFRA in world.running()
         spaces = {world.netns[i] for i in world.netns}
         assert spaces == {world.plugged}, "some sit in a dead namespace"
-        there = [c.labels["caas.name"] for c in world.containers.values()]
+        there = [config.name_of(c) for c in world.containers.values()]
         assert sorted(there) == sorted(names | {INFRA}), "doubled or missing"
     if step.phase == Phase.RUNNING and not step.refused:
         assert world.limits == world.wanted.resources
         for c in world.wanted.containers:
             there = world.containers[world.id_of(c.spec.name)]
             assert there.limits == config.limits(world.wanted, c.spec)
+            assert there.labels[base.LABEL_CONTAINER] == c.id
+            if there.state in UP:
+                assert (there.state == "paused") == c.paused
+            assert world.found.books[c.spec.name].signal_epoch == (
+                c.signal_epoch
+            )
     for c in world.wanted.containers:
         ended = world.containers[world.id_of(c.spec.name)]
-        if ended.state == "running":
+        if ended.state in UP:
             continue
         policy = c.spec.restart_policy.name
         assert policy == "no" or (
@@ -1038,6 +1119,7 @@ def test_from_anywhere_to_the_goal(block):
                 if rng.random() < 0.1:
                     _disturb(rng, world)
                 _advance(rng, world, faults=0.1)
+            world.answers.clear()
             if rng.random() < 0.2:
                 again(world, desired=Desired.DELETED)
             elif rng.random() < 0.1:

@@ -46,7 +46,9 @@ def found():
     found = Found(incarnation=1, known=True)
     for name in (INFRA, "web"):
         found.busy.add(act.Create(name))
-        found.done(act.Create(name), (f"id-{name}", "config", "", None), 1)
+        found.done(
+            act.Create(name), Container(f"id-{name}", config="config"), 1
+        )
     return found
 
 

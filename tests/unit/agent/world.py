@@ -13,11 +13,12 @@ import functools
 from caas.agent import actions as act
 from caas.agent import config
 from caas.agent.converge import Rules, converge
-from caas.agent.found import Found
+from caas.agent.found import Container, Found
 from caas.drivers.runtime import base
 from caas.model.states import Phase
 
 RULES = Rules()
+UP = ("running", "paused")
 
 
 class Refused(Exception):
@@ -35,6 +36,9 @@ class World:
         self.netns: dict[str, str] = {}
         self.boosted = False
         self.limits = None
+        self.signals = []
+        #: what is wrong with containers, by name
+        self.answers = {}
         self.used_mb = 0
         self.volume = self.group = self.network = False
         self.images: set[str] = set()
@@ -171,8 +175,9 @@ class World:
 
         def call():
             self.group, self.boosted = True, action.boost
+            self.boosted = action.boost or wanted.cpu_burst
             self.limits = wanted.resources
-            return "/group", wanted.resources, {}
+            return "/group", wanted.resources, {}, not self.boosted
 
         return call
 
@@ -188,7 +193,7 @@ class World:
         def call():
             if self.used_mb > wanted.resources.memory_mb:
                 raise base.EngineError("in use", permanent=True)
-            self.group, self.boosted = True, False
+            self.group, self.boosted = True, wanted.cpu_burst
             self.limits = wanted.resources
             for runtime_id, limits in members.items():
                 there = self.containers.get(runtime_id)
@@ -197,7 +202,7 @@ class World:
                 self.containers[runtime_id] = dataclasses.replace(
                     there, limits=limits
                 )
-            return "/group", wanted.resources, members
+            return "/group", wanted.resources, members, not self.boosted
 
         return call
 
@@ -229,6 +234,31 @@ class World:
         return functools.partial(
             self._stop, self.found.containers[action.name].id
         )
+
+    def _do_Rename(self, action):  # noqa: N802
+        new = config.full_name("set-1", self.found.incarnation, action.new)
+
+        def call():
+            if action.runtime_id not in self.containers:
+                raise base.EngineError("no such container")
+            if any(c.name == new for c in self.containers.values()):
+                raise Refused(f"two are called {new}")
+            self._put(action.runtime_id, name=new)
+            self._emit(action.runtime_id, "rename")
+
+        return call
+
+    def _do_Pause(self, action):  # noqa: N802
+        return functools.partial(
+            self.pause, self.found.containers[action.name].id, action.paused
+        )
+
+    def _do_Signal(self, action):  # noqa: N802
+        runtime_id = self.found.containers[action.name].id
+        return lambda: self.signals.append((runtime_id, action.signal))
+
+    def _do_Probe(self, action):  # noqa: N802
+        return lambda: (self.answers.get(action.name, ""), self.now)
 
     def _do_Remove(self, action):  # noqa: N802
         return functools.partial(self.destroy, action.runtime_id)
@@ -274,7 +304,7 @@ class World:
                     there.labels.get(base.LABEL_CONFIG, "") == digest
                     and self.made_for[there.id] == infra_id
                 ):
-                    return there.id, digest, infra_id, there.limits
+                    return self._made(there.id, digest, infra_id)
                 self.destroy(there.id)
         self.made += 1
         runtime_id = f"{name}-{self.made}"
@@ -286,25 +316,31 @@ class World:
             limits=base.Limits(made.millicpus, made.memory_bytes or 0),
         )
         self.made_for[runtime_id] = infra_id
-        return (
+        return self._made(runtime_id, digest, infra_id)
+
+    def _made(self, runtime_id, digest, infra_id):
+        there = self.containers[runtime_id]
+        return Container(
             runtime_id,
-            digest,
-            infra_id,
-            self.containers[runtime_id].limits,
+            config=digest,
+            infra=infra_id,
+            limits=there.limits,
+            member=there.labels.get(base.LABEL_CONTAINER, ""),
+            pre_stop=config.pre_stop(there.labels),
         )
 
     def _start(self, runtime_id):
         there = self.containers.get(runtime_id)
         if there is None:
             raise base.EngineError("no such container")
-        if there.state == "running":
+        if there.state in UP:
             return there
         name = there.labels[base.LABEL_NAME]
         if name == config.INFRA:
             space = f"netns-{len(self.log)}"
         else:
             infra = self.containers.get(self.made_for[runtime_id])
-            if infra is None or infra.state != "running":
+            if infra is None or infra.state not in UP:
                 raise base.EngineError("its infra container does not run")
             space = self.netns[infra.id]
             if self.plugged != space and not self.meddled:
@@ -322,6 +358,16 @@ class World:
         self._emit(runtime_id, "start")
         return self.containers[runtime_id]
 
+    def pause(self, runtime_id, paused=True):
+        there = self.containers.get(runtime_id)
+        if there is None:
+            raise base.EngineError("no such container")
+        state = "paused" if paused else "running"
+        if there.state in UP and there.state != state:
+            self._put(runtime_id, state=state)
+            self._emit(runtime_id, "pause" if paused else "unpause")
+        return self.containers[runtime_id]
+
     def _stop(self, runtime_id):
         if runtime_id not in self.containers:
             raise base.EngineError("no such container")
@@ -335,9 +381,9 @@ class World:
 
     def running(self):
         return sorted(
-            c.labels[base.LABEL_NAME]
+            config.name_of(c)
             for c in self.containers.values()
-            if c.state == "running"
+            if c.state in UP
         )
 
     def left(self):
@@ -351,12 +397,12 @@ class World:
 
     def id_of(self, name):
         for there in self.containers.values():
-            if there.labels[base.LABEL_NAME] == name:
+            if config.name_of(there) == name:
                 return there.id
         raise KeyError(name)
 
     def die(self, runtime_id, exit_code=1):
-        if self.containers[runtime_id].state != "running":
+        if self.containers[runtime_id].state not in UP:
             return
         self.tick()
         self.netns.pop(runtime_id)

@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def probe(check, pid, address):
+    return ""
