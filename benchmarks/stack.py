@@ -119,7 +119,7 @@ class BareDocker:
         ):
             full = self.api.inspect_container(found["Id"])
             role = full["Config"]["Labels"]["caas.role"]
-            self.plans[role] = self._plan(full)
+            self.plans[role] = self.plan(full)
         if set(self.plans) != {"infra", "business"}:
             raise SystemExit(
                 "This needs a stack whose set runs on this machine's Docker "
@@ -137,7 +137,7 @@ class BareDocker:
         )
 
     @staticmethod
-    def _plan(full):
+    def plan(full):
         """The body of the create call that would make such a container."""
         host = dict(full["HostConfig"])
         for key in ("Binds", "Mounts", "CgroupParent", "NetworkMode"):
@@ -148,7 +148,7 @@ class BareDocker:
         labels = {"caas.benchmark": "1"}
         return {**config, "Labels": labels, "HostConfig": host}
 
-    def _run(self, plan):
+    def run(self, plan):
         made = self.api.create_container_from_config(plan)["Id"]
         self.made.append(made)
         self.api.start(made)
@@ -158,11 +158,11 @@ class BareDocker:
         """Create and start infra and one business container, in sequence."""
         plan = self.plans["infra"]
         host = {**plan["HostConfig"], "NetworkMode": "none"}
-        infra = self._run({**plan, "HostConfig": host})
+        infra = self.run({**plan, "HostConfig": host})
         plan = self.plans["business"]
         join = f"container:{infra}"
         host = {**plan["HostConfig"], "NetworkMode": join, "IpcMode": join}
-        self._run({**plan, "Hostname": "", "HostConfig": host})
+        self.run({**plan, "Hostname": "", "HostConfig": host})
 
     def remove(self, container):
         self.api.remove_container(container, force=True)

@@ -16,62 +16,12 @@ import dataclasses
 from collections.abc import Iterable
 
 from caas.agent import actions as act
-from caas.agent import health
+from caas.agent import health, single
 from caas.agent.config import INFRA, digest, other_limits
-from caas.agent.found import (
-    ANY,
-    RETRY_CAP,
-    Book,
-    Container,
-    Found,
-    ended,
-    iso,
-    retry_delay,
-)
+from caas.agent.found import Container, Found, ended, iso
+from caas.agent.plan import UNLISTED, Plan, Rules, Step
 from caas.model import wire
-from caas.model.spec import RestartPolicy
 from caas.model.states import Desired, Phase
-
-
-@dataclasses.dataclass(frozen=True)
-class Rules:
-    """Times in seconds.
-
-    :ivar backoff_cap: longest wait before a restart by policy.
-    :ivar good_behaviour: after so long a run the wait begins small again.
-    :ivar boost: CPU time of a set is not capped while it starts, so long at
-        most; it has its weight against others.
-    :ivar same_cause: containers that ended no longer than this before their
-        infra container did are taken to have ended with the host or engine.
-    """
-
-    backoff_cap: float = 60.0
-    good_behaviour: float = 60.0
-    boost: float = 5.0
-    same_cause: float = 20.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """:ivar phase: to report; None leaves the last one.
-    :ivar wake: when to look again though nothing happened.
-    :ivar refused: why it cannot have the limits that are wanted.
-    :ivar verdicts: why containers that were started count as failed, by name.
-    """
-
-    phase: Phase | None
-    reason: str = ""
-    actions: tuple[act.Action, ...] = ()
-    wake: float | None = None
-    refused: str = ""
-    verdicts: dict[str, str] = dataclasses.field(default_factory=dict)
-
-
-#: Starts that fail before the set counts as failed.
-TRIES = 3
-
-#: What is said of a set before the first full list of a run has come.
-UNLISTED = "waiting for a conductor to say what this host is to run"
 
 
 def converge(
@@ -96,7 +46,7 @@ def converge(
     """
     if engine_trouble is not None or not found.known:
         return Step(None, engine_trouble or "")
-    plan = _Plan(wanted, found, listed, now, rules)
+    plan = _Branches(wanted, found, listed, now, rules)
     if found.stale:
         plan.refresh()
         return plan.step(None)
@@ -113,183 +63,12 @@ def converge(
     return plan.run()
 
 
-def restart_at(
-    there: Container, book: Book, policy: RestartPolicy, rules: Rules
-) -> float | None:
-    """When the policy starts an ended container again; None for never."""
-    if policy.name == "no":
-        return None
-    row = _row(there, book, rules)
-    if policy.name == "on-failure":
-        well = there.exit_code == 0 and not there.oom
-        if well and not health.ill(there, book):
-            return None
-        if policy.max_retries and row >= policy.max_retries:
-            return None
-    wait = 0.0 if row == 0 else min(rules.backoff_cap, 2.0 ** min(row - 1, 16))
-    return (there.finished or 0.0) + wait
-
-
-def _row(there: Container, book: Book, rules: Rules) -> int:
-    """Restarts in a row that count against the next one."""
-    ran = (there.finished or 0.0) - (there.started or 0.0)
-    return 0 if ran >= rules.good_behaviour else book.row
-
-
-class _Plan:
-    """One call of :func:`converge`: collects actions, waits and faults."""
-
-    def __init__(
-        self,
-        wanted: wire.Wanted | None,
-        found: Found,
-        listed: bool,
-        now: float,
-        rules: Rules,
-    ) -> None:
-        self.wanted = wanted
-        self.found = found
-        self.listed = listed
-        self.now = now
-        self.rules = rules
-        self.actions: list[act.Action] = []
-        self.wake: float | None = None
-        self.unlisted = False
-        self.failed: list[str] = []
-        self.held: list[str] = []
-        self.refused = ""
-        self.verdicts: dict[str, str] = {}
-        #: new names of containers in the engine, by the ones they have
-        self.renames: dict[str, str] = {}
-
-    # Small words the branches below are made of.
-
-    def do(self, *wanted: act.Action) -> None:
-        for action in wanted:
-            if action in self.found.busy or action in self.actions:
-                continue
-            if not self.listed and isinstance(
-                action, (act.EnsureImage, act.Create, act.Remove, act.Release)
-            ):
-                self.unlisted = True
-                continue
-            if not self._held(action):
-                self.actions.append(action)
-
-    def _held(self, action: act.Action) -> bool:
-        """A fault keeps it from being tried now."""
-        fault = self.found.faults.get(action)
-        if fault is None:
-            return False
-        if self.wanted and fault.revision != self.wanted.revision:
-            return False
-        if fault.permanent and isinstance(action, act.Limit):
-            self.refused = fault.reason
-            return True
-        if isinstance(action, act.Start) and fault.tries >= TRIES:
-            # worth telling, though it is tried again
-            self.failed.append(f"{fault.reason}; it is tried again")
-        building = isinstance(action, (*act.BUILDING, act.EnsureImage))
-        if fault.permanent and building:
-            if fault.reason not in self.failed:
-                self.failed.append(fault.reason)
-            return True
-        if not self.now < fault.retry_at <= self.now + RETRY_CAP:
-            # its time has come, or the clock was set back
-            return False
-        delay = retry_delay(fault.tries)
-        self.held.append(f"{fault.reason}; trying again in {delay:g} s")
-        self.look_at(fault.retry_at)
-        return True
-
-    def look_at(self, time: float) -> None:
-        self.wake = time if self.wake is None else min(self.wake, time)
-
-    def step(self, phase: Phase | None, reason: str = "") -> Step:
-        if self.failed:
-            reason = "; ".join(self.failed)
-        elif self.held:
-            reason = "; ".join(dict.fromkeys(self.held))
-        elif self.unlisted:
-            reason = UNLISTED
-        return Step(
-            phase,
-            reason,
-            tuple(self.actions),
-            self.wake,
-            self.refused,
-            self.verdicts,
-        )
-
-    def note(self, note: act.Note) -> Step:
-        return Step(None, "", (note,))
-
-    @property
-    def target(self) -> wire.Wanted:
-        """What is wanted, where something is."""
-        assert self.wanted is not None
-        return self.wanted
-
-    @property
-    def building(self) -> bool:
-        return any(isinstance(a, act.BUILDING) for a in self.found.busy)
-
-    @property
-    def infra(self) -> Container | None:
-        return self.found.containers.get(INFRA)
-
-    @property
-    def infra_up(self) -> bool:
-        return self.infra is not None and self.infra.running
-
-    def business(self) -> Iterable[tuple[str, Container]]:
-        """Those in the engine, wanted or not."""
-        return (
-            (name, there)
-            for name, there in self.found.containers.items()
-            if name != INFRA
-        )
-
-    def index_of(self, name: str) -> int:
-        """Start order; what is not wanted any more goes down first."""
-        for container in self.target.containers:
-            if container.spec.name == name:
-                return container.spec.index
-        return 1 << 30
-
-    def launched(self, name: str) -> bool:
-        """It was started in this round, whatever became of it."""
-        there = self.found.containers.get(name)
-        book = self.found.books.get(name)
-        return (
-            there is not None
-            and there.state != "created"
-            and book is not None
-            and book.round == self.found.round
-        )
-
-    def stop_reverse(self, names: Iterable[str], grace_period: int) -> None:
-        """Stop those of the highest Index among ``names``."""
-        by_index: dict[int, list[str]] = {}
-        for name in names:
-            by_index.setdefault(self.index_of(name), []).append(name)
-        if not by_index:
-            return
-        for name in sorted(by_index[max(by_index)]):
-            asked = [
-                a.grace_period
-                for a in self.found.busy
-                if isinstance(a, act.Stop) and a.name == name
-            ]
-            # a shorter grace period overtakes one that is being waited for
-            if not asked or grace_period < min(asked):
-                self.do(act.Stop(name, grace_period))
+class _Branches(Plan):
+    """One for each thing that can be wanted, and their parts."""
 
     def remove_strays(self) -> None:
         for runtime_id, name in self.found.strays.items():
             self.do(act.Remove(name, runtime_id))
-
-    # One branch for each thing that can be wanted.
 
     def refresh(self) -> None:
         if all(isinstance(a, act.HARMLESS) for a in self.found.busy):
@@ -363,10 +142,10 @@ class _Plan:
 
     def run(self) -> Step:
         wanted, found = self.target, self.found
-        if (note := self._new_round() or self._asked()) is not None:
+        if (note := self._new_round() or single.asked(self)) is not None:
             return self.note(note)
         self.remove_strays()
-        self._rename()
+        single.rename(self)
         if self._finished():
             return self.step(Phase.FINISHED, self._failures())
         if self._older_round_runs():
@@ -374,9 +153,9 @@ class _Plan:
         self._replace()
         self._create()
         backoff = self._start()
-        said = [*backoff, *self._care()]
+        said = [*backoff, *single.care(self)]
         up = all(
-            self.launched(c.spec.name) and not self._making_way(c.spec.name)
+            self.launched(c.spec.name) and not self.making_way(c.spec.name)
             for c in wanted.containers
         )
         self._limit(up or bool(self.failed))
@@ -384,10 +163,10 @@ class _Plan:
             return self.step(Phase.FAILED)
         if up and self._resizing() and not self.refused:
             return self.step(Phase.STARTING)
-        if up and self._has(act.Signal, act.Pause):
+        if up and self.has(act.Signal, act.Pause):
             return self.step(Phase.STARTING)
         waits = [
-            f"container {c.spec.name}: {self._waits_for(c)}"
+            f"container {c.spec.name}: {single.waits_for(self, c)}"
             for c in wanted.containers
             if self.launched(c.spec.name) and not self.proved(c)
         ]
@@ -411,8 +190,6 @@ class _Plan:
             self._on_the_way(), "; ".join([*said, *waits]) or self._why()
         )
 
-    # The parts of run().
-
     def _new_round(self) -> act.NewRound | None:
         """Whether all business containers are to be started once more."""
         wanted, found = self.target, self.found
@@ -429,88 +206,6 @@ class _Plan:
             # They sit in a namespace that is gone or unreachable.
             return act.NewRound("infra", wanted.restart_epoch)
         return None
-
-    def _asked(self) -> act.Note | None:
-        """What was asked of single containers, as far as it is to be noted."""
-        for container in self.target.containers:
-            name = container.spec.name
-            book = self.found.books.get(name)
-            there = self.found.containers.get(name)
-            if book is None or there is None:
-                continue
-            if book.epoch is None or book.member != container.id:
-                return act.Meet(
-                    name,
-                    container.id,
-                    container.restart_epoch,
-                    container.signal_epoch,
-                )
-            if container.restart_epoch > book.epoch:
-                return act.Again(name, container.restart_epoch)
-            if container.signal_epoch > book.signal_epoch and not (
-                there.running or self._busy_with(name)
-            ):
-                return act.Signaled(name, container.signal_epoch)
-            if self.launched(name):
-                note = self._trial(container, there, book)
-                if note is not None:
-                    return note
-        return None
-
-    def _trial(
-        self, container: wire.WantedContainer, there: Container, book: Book
-    ) -> act.Note | None:
-        key = health.key(container)
-        if book.key == ANY or (not key and (not book.key or book.proved)):
-            return None
-        if book.key != key:
-            return act.Try(container.spec.name, key, self.now)
-        if not book.proved and health.shown(container, there, book, self.now):
-            return act.Prove(container.spec.name)
-        return None
-
-    def proved(self, container: wire.WantedContainer) -> bool:
-        """It was started and has shown what it has to since."""
-        name = container.spec.name
-        if not self.launched(name):
-            return False
-        book = self.found.books[name]
-        key = health.key(container)
-        return not key or (book.key in (key, ANY) and book.proved)
-
-    def _waits_for(self, container: wire.WantedContainer) -> str:
-        """What an unproved container has to show yet."""
-        there = self.found.containers[container.spec.name]
-        if container.spec.health_check is None:
-            return f"has to run for {container.monitor:g} s"
-        return (
-            f"not healthy yet: {there.said}"
-            if there.said
-            else ("not healthy yet")
-        )
-
-    def _busy_with(self, name: str) -> bool:
-        return any(
-            getattr(a, "name", None) == name and not isinstance(a, act.Probe)
-            for a in (*self.found.busy, *self.actions)
-        )
-
-    def _rename(self) -> None:
-        """Containers that are to be called otherwise."""
-        wanted = {c.id: c.spec.name for c in self.target.containers}
-        for name, there in self.business():
-            new = wanted.get(there.member, name)
-            holder = self.found.containers.get(new)
-            if new == name or (holder and holder.member == there.member):
-                # has it, or was left by a start of the one that has it
-                continue
-            self.renames[name] = new
-            if (
-                new not in self.found.containers
-                and not self._busy_with(name)
-                and not self._busy_with(new)
-            ):
-                self.do(act.Rename(name, there.id, new))
 
     def _asked_to_restart(self) -> bool:
         done = self.found.epoch
@@ -533,7 +228,7 @@ class _Plan:
             if not self.launched(name):
                 return False
             there = self.found.containers[name]
-            if there.running or self._restart_at(container) is not None:
+            if there.running or self.restarts_at(container) is not None:
                 return False
             if infra is None or infra.running:
                 continue
@@ -550,18 +245,6 @@ class _Plan:
             f"container {name} {ended(there[name])}"
             for name in names
             if there[name].exit_code != 0 or there[name].oom
-        )
-
-    def _restart_at(self, container: wire.WantedContainer) -> float | None:
-        name = container.spec.name
-        there = self.found.containers[name]
-        if there.state != "exited":
-            return None
-        return restart_at(
-            there,
-            self.found.books[name],
-            container.spec.restart_policy,
-            self.rules,
         )
 
     def _older_round_runs(self) -> bool:
@@ -615,12 +298,6 @@ class _Plan:
         if self.infra and self.infra.state == "dead":
             self.do(act.Remove(INFRA, self.infra.id))
 
-    def _making_way(self, name: str) -> bool:
-        return any(
-            isinstance(a, (act.Stop, act.Remove)) and a.name == name
-            for a in (*self.found.busy, *self.actions)
-        )
-
     def _create(self) -> None:
         """Volume, cgroup, network, images, then the containers."""
         wanted, found = self.target, self.found
@@ -658,13 +335,8 @@ class _Plan:
         """The cgroup; without a cap on CPU time where nothing runs yet."""
         boost = self.rules.boost > 0
         again = boost and self.found.capped and not self.infra_up
-        if (again or not self.found.grouped) and not self._has(act.Limit):
+        if (again or not self.found.grouped) and not self.has(act.Limit):
             self.do(act.MakeGroup(boost=boost))
-
-    def _has(self, *kinds: type[act.Action]) -> bool:
-        """Such an action is in progress, or begins now."""
-        both = (*self.found.busy, *self.actions)
-        return any(isinstance(action, kinds) for action in both)
 
     def _resizing(self) -> bool:
         """The set runs with other limits than it is to have."""
@@ -679,7 +351,7 @@ class _Plan:
         """All limits, with that on CPU time once all have started, or after
         a while."""
         infra = self.infra
-        if infra is None or not infra.running or self._has(act.MakeGroup):
+        if infra is None or not infra.running or self.has(act.MakeGroup):
             return
         if self._resizing():
             self.do(act.Limit())
@@ -700,7 +372,7 @@ class _Plan:
         """
         wanted, found = self.target, self.found
         infra = self.infra
-        if infra is None or self._making_way(INFRA):
+        if infra is None or self.making_way(INFRA):
             return []
         if not infra.running:
             # a business container starting now would miss the plugging
@@ -727,13 +399,13 @@ class _Plan:
         """It runs, or has run and ended for good; else see to its start."""
         name = container.spec.name
         there = self.found.containers.get(name)
-        if there is None or self._making_way(name):
+        if there is None or self.making_way(name):
             return False
         if not self.launched(name):
             if may_start:
                 self._do_start(container)
             return False
-        again = self._restart_at(container)
+        again = self.restarts_at(container)
         if container.spec.run_to_completion:
             return self._completed(container, there, again)
         if container.spec.health_check is not None:
@@ -772,102 +444,15 @@ class _Plan:
             return
         self.do(act.Start(container.spec.name, self.found.round, again=again))
 
-    def _care(self) -> list[str]:
-        """Health, pauses and signals of what runs.
-
-        :returns: what is to be said of those that are not well.
-        """
-        said = []
-        for container in self.target.containers:
-            name = container.spec.name
-            there = self.found.containers.get(name)
-            if (
-                there is None
-                or not self.launched(name)
-                or self._making_way(name)
-            ):
-                continue
-            book = self.found.books[name]
-            if not self.proved(container):
-                self._judge(container, there, book)
-            if not there.running:
-                continue
-            if (there.state == "paused") != container.paused:
-                self.do(act.Pause(name, container.paused))
-            if container.signal_epoch > book.signal_epoch:
-                self.do(
-                    act.Signal(
-                        name,
-                        container.id,
-                        container.signal_epoch,
-                        container.signal,
-                    )
-                )
-            check = container.spec.health_check
-            if check is None or container.paused:
-                continue
-            if health.ill(there, book):
-                said.append(f"container {name} is unhealthy: {there.said}")
-                if self._heal(container):
-                    continue
-            self._probe(container, there, book)
-        return said
-
-    def _judge(
-        self, container: wire.WantedContainer, there: Container, book: Book
-    ) -> None:
-        verdict = health.verdict(
-            container,
-            there,
-            book,
-            self.now,
-            starts_again=self._restart_at(container) is not None,
-        )
-        if verdict:
-            self.verdicts[container.spec.name] = verdict
-            self.failed.append(verdict)
-        elif there.running:
-            self.look_at(health.deadline(container, there, book))
-
-    def _heal(self, container: wire.WantedContainer) -> bool:
-        """Stop what has become unhealthy; its policy starts it again."""
-        check = container.spec.health_check
-        if (
-            check is None
-            or not check.restart
-            or not self.proved(container)
-            or container.spec.restart_policy.name == "no"
-        ):
-            return False
-        self.do(act.Stop(container.spec.name, self.target.grace_period))
-        return True
-
-    def _probe(
-        self, container: wire.WantedContainer, there: Container, book: Book
-    ) -> None:
-        check = container.spec.health_check
-        if check is None or there.started is None:
-            return
-        if any(
-            isinstance(a, act.Probe) and a.name == container.spec.name
-            for a in self.found.busy
-        ):
-            return
-        due = health.due(check, there, book)
-        if self.now < due <= self.now + check.interval:
-            self.look_at(due)
-        else:
-            self.do(act.Probe(container.spec.name, there.started, check))
-
     def _restart(self) -> list[str]:
         """Start again what ended and whose policy says so."""
         wanted, found = self.target, self.found
         said = []
         for container in wanted.containers:
             name = container.spec.name
-            if not self.launched(name) or self._making_way(name):
+            if not self.launched(name) or self.making_way(name):
                 continue
-            due = self._restart_at(container)
+            due = self.restarts_at(container)
             if due is None:
                 continue
             there = found.containers[name]

@@ -12,6 +12,7 @@ from caas.agent import actions as act
 from caas.agent import converge, status, validate
 from caas.agent.found import Found, Happening, iso
 from caas.agent.hands import DRIVER_ERRORS, Hands, ImageLostError, Slow
+from caas.agent.plan import Rules, Step
 from caas.agent.pool import Pool
 from caas.agent.state import State
 from caas.drivers.runtime import base
@@ -53,7 +54,7 @@ class Shared:
     state: State
     books: Books
     clock: Callable[[], float]
-    rules: converge.Rules
+    rules: Rules
     dropped: Callable[["Keeper"], None]
     trouble: str | None = None
 
@@ -208,7 +209,7 @@ class Keeper:
             for w in wanted
         ]
 
-    def _decide(self) -> converge.Step:
+    def _decide(self) -> Step:
         """The next step, with all that only has to be noted noted."""
         while True:
             step = converge.converge(
@@ -317,7 +318,7 @@ class Keeper:
                 )
             )
 
-    def _tell(self, step: converge.Step) -> None:
+    def _tell(self, step: Step) -> None:
         """Report the set, and the older incarnations that are gone."""
         if step.phase is not None:
             if step.phase != self.found.phase:
@@ -345,7 +346,7 @@ class Keeper:
         wanted: wire.Wanted,
         phase: Phase,
         reason: str,
-        step: converge.Step | None,
+        step: Step | None,
     ) -> None:
         report = status.set_report(
             wanted,

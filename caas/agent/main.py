@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from caas.agent import report
-from caas.agent.converge import Rules
 from caas.agent.events import Watcher
 from caas.agent.hands import DRIVER_ERRORS, Drivers, Hands, netns_of
 from caas.agent.ledger import Change, Ledger
+from caas.agent.plan import Rules
 from caas.agent.pool import Pool
 from caas.agent.state import State
 from caas.agent.worker import Worker

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from caas.agent import actions as act
 from caas.agent import health
 from caas.agent.config import INFRA
-from caas.agent.converge import Rules, restart_at
 from caas.agent.found import Book, Container, Fault, Found, ended, iso
+from caas.agent.plan import Rules, restart_at
 from caas.model import wire
 from caas.model.spec import RestartPolicy
 from caas.model.states import ContainerStatus, Desired, Health, Phase

@@ -13,11 +13,12 @@ from collections.abc import (
 )
 from typing import Any
 
-from caas.agent import converge, validate
+from caas.agent import validate
 from caas.agent.found import Found
 from caas.agent.hands import Hands
 from caas.agent.keeper import Books, Keeper, Shared
 from caas.agent.ledger import Change
+from caas.agent.plan import Rules
 from caas.agent.pool import Pool
 from caas.agent.state import State
 from caas.drivers.runtime import base
@@ -43,7 +44,7 @@ class Worker:
         books: Books,
         *,
         left: Callable[[], Collection[str]],
-        rules: converge.Rules,
+        rules: Rules,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._hands = hands

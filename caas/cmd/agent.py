@@ -18,9 +18,9 @@ from oslo_log import log as logging
 from stevedore import driver
 
 from caas import conf, rpc
-from caas.agent.converge import Rules
 from caas.agent.hands import Drivers
 from caas.agent.main import Agent, Settings
+from caas.agent.plan import Rules
 from caas.agent.state import State, StateError
 from caas.context import RequestContext
 from caas.model import spec

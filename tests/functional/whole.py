@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from caas import pull, rpc
-from caas.agent.converge import Rules
 from caas.agent.hands import Drivers
 from caas.agent.main import Agent
 from caas.agent.main import Settings as AgentSettings
+from caas.agent.plan import Rules
 from caas.agent.state import State
 from caas.cmd.agent import Endpoint
 from caas.conductor.main import Conductor

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from caas.agent import main, state
-from caas.agent.converge import Rules
 from caas.agent.hands import Drivers
+from caas.agent.plan import Rules
 from caas.drivers.faults import Faults
 from caas.drivers.image.base import ImageError
 from caas.drivers.image.fake import FakeImage

@@ -6,8 +6,8 @@ import pytest
 from caas.agent import actions as act
 from caas.agent import config
 from caas.agent.config import INFRA
-from caas.agent.converge import UNLISTED, Rules, restart_at
 from caas.agent.found import Book, Container
+from caas.agent.plan import UNLISTED, Rules, restart_at
 from caas.drivers.runtime import base
 from caas.model.spec import (
     HealthCheck,

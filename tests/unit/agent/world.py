@@ -12,8 +12,9 @@ import functools
 
 from caas.agent import actions as act
 from caas.agent import config
-from caas.agent.converge import Rules, converge
+from caas.agent.converge import converge
 from caas.agent.found import Container, Found
+from caas.agent.plan import Rules
 from caas.drivers.runtime import base
 from caas.model.states import Phase
 
