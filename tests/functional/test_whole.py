@@ -1,7 +1,5 @@
 """The whole service in one process, over messages that get lost."""
 
-import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,21 +14,6 @@ TWO = [
     {"name": "app", "image": "app:1", "index": 1, "env": {"A": "b"}},
     {"name": "side", "image": "app:1", "mounts": [{"path": "/data"}]},
 ]
-
-
-@pytest.fixture
-def whole(
-    tmp_path: pathlib.Path,
-    database_url: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Whole]:
-    """With one conductor, no host, an image and a flavor."""
-    made = Whole(tmp_path, database_url, monkeypatch)
-    made.service.glance.add("app:1", b"app")
-    made.service.flavor()
-    made.conductor()
-    yield made
-    made.stop()
 
 
 def _events(whole: Whole, set_id: str) -> list[str]:

@@ -1,0 +1,21 @@
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.functional.whole import Whole
+
+
+@pytest.fixture
+def whole(
+    tmp_path: pathlib.Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Whole]:
+    """With one conductor, no host, an image and a flavor."""
+    made = Whole(tmp_path, database_url, monkeypatch)
+    made.service.glance.add("app:1", b"app")
+    made.service.flavor()
+    made.conductor()
+    yield made
+    made.stop()
