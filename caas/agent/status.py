@@ -82,7 +82,10 @@ def _business(
     fault = _permanent(wanted, container, found)
     reason = ""
     status = ContainerStatus.PENDING if there is None else _of_state(there)
-    if fault is not None and not (there and there.running):
+    if fault is not None and there is not None and there.running:
+        # the one before goes on; the one that is wanted cannot come
+        verdict = verdict or fault.reason
+    elif fault is not None:
         status, reason = ContainerStatus.FAILED, fault.reason
     elif there is not None and status == ContainerStatus.EXITED:
         reason = ended(there)

@@ -228,7 +228,7 @@ def test_a_share_changes_in_place(
     _done(whole, item)
     assert _ids(host) == before
     limits = host.runtime.containers[before["app"]].limits
-    assert (limits.millicpus, limits.memory_bytes) == (500, 64 << 20)
+    assert (limits.millicpus, limits.memory_bytes) == (500, 32 << 20)
 
 
 def test_verbs_of_one_container(
