@@ -218,13 +218,16 @@ class Hands:
         if not grace_period:
             return stop
         hook = there.pre_stop
-        if there.state == "paused" or any(
-            isinstance(a, act.Stop) and a.name == name for a in found.busy
-        ):
-            # it cannot, or another stop has done it
+        if any(isinstance(a, act.Stop) and a.name == name for a in found.busy):
+            # another stop has done it
             hook = None
 
+        frozen = there.state == "paused"
+
         def call() -> runtime_base.RuntimeContainer:
+            if frozen:
+                # it would not see SIGTERM
+                self.drivers.runtime.pause(there.id, False)
             if hook is not None:
                 # it is stopped whatever comes of it
                 with contextlib.suppress(runtime_base.EngineError):
@@ -386,7 +389,7 @@ def _container(wanted: wire.Wanted, name: str) -> wire.WantedContainer:
     return found
 
 
-def _hook_failed(hook: spec.Hook, done: Any) -> str:
+def _hook_failed(hook: spec.Hook, done: runtime_base.Executed) -> str:
     how = (
         f"did not end within {hook.timeout:g} s"
         if done.exit_code is None
@@ -396,7 +399,7 @@ def _hook_failed(hook: spec.Hook, done: Any) -> str:
     return f"its pre_start hook {how}{said}"
 
 
-def _checked(check: spec.HealthCheck, done: Any) -> str:
+def _checked(check: spec.HealthCheck, done: runtime_base.Executed) -> str:
     """What is wrong, by a command that was run."""
     if done.exit_code == 0:
         return ""

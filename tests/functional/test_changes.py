@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 from caas.drivers.image.base import ImageError
-from caas.drivers.runtime.base import LABEL_CONTAINER, LABEL_NAME
+from caas.drivers.runtime.base import (
+    LABEL_CONTAINER,
+    LABEL_NAME,
+    Executed,
+)
 from tests.functional.whole import Host, Whole, until
 
 TWO = [
@@ -309,7 +313,7 @@ def test_a_container_of_the_same_name_is_a_new_one(
 
 def test_health(whole: Whole, host: Host) -> None:
     check = {"type": "exec", "command": ["ok"], "interval": 0.2, "retries": 1}
-    host.runtime.answers[("ok",)] = host.runtime.failing("not yet")
+    host.runtime.answers[("ok",)] = Executed(1, "not yet")
     [item] = whole.service.create(
         containers=[
             {"name": "db", "image": "app:1", "health_check": check},

@@ -112,9 +112,21 @@ class RuntimeContainer:
 
 
 @dataclasses.dataclass(frozen=True)
+class Executed:
+    """What came of a command.
+
+    :ivar exit_code: None if it did not end in its time and was killed.
+    :ivar output: the end of what it printed, to stdout and stderr.
+    """
+
+    exit_code: int | None
+    output: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class RuntimeEvent:
     """:ivar action: ``start``, ``die``, ``oom``, ``update`` (of its limits,
-        by whomever) or ``destroy``.
+        by whomever), ``pause``, ``unpause``, ``rename`` or ``destroy``.
     :ivar error: as of :class:`RuntimeContainer`.
     """
 
@@ -147,6 +159,12 @@ def in_use(used: int, limit: int) -> EngineError:
         f"{-(-used >> 20)} MiB of memory are in use, more than the "
         f"{limit >> 20} MiB there would be.",
         permanent=True,
+    )
+
+
+def _unable(what: str) -> EngineError:
+    return EngineError(
+        f"The engine of this host cannot {what}.", permanent=True
     )
 
 
@@ -219,6 +237,41 @@ class Runtime(abc.ABC):
             others: the set is being started.
         :returns: the parent to name when creating containers.
         """
+
+    # What some engine may not be able to do.
+
+    def pause(self, runtime_id: str, paused: bool) -> RuntimeContainer:
+        """Freeze the processes of a container, or have them go on.
+
+        One that does not run is left as it is.
+        """
+        raise _unable("pause containers")
+
+    def signal(self, runtime_id: str, name: str) -> None:
+        """Send a signal to the first process of a container, if it runs.
+
+        :param name: without ``SIG``.
+        """
+        raise _unable("send signals")
+
+    def rename(self, runtime_id: str, name: str) -> None:
+        """Give a container another name in the engine."""
+        raise _unable("rename containers")
+
+    def execute(
+        self, runtime_id: str, command: Sequence[str], timeout: float
+    ) -> Executed:
+        """Run a command in a running container, and kill it when its time
+        (s) is over.  One that cannot be run ends with 126 or 127.
+        """
+        raise _unable("run commands in containers")
+
+    def run(self, config: ContainerConfig, timeout: float) -> Executed:
+        """Run a container to its end, or kill it when its time (s) is over.
+
+        Nothing of it stays; what an earlier call left of that name goes.
+        """
+        raise _unable("run containers to their end")
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """End the streams of events, so that their readers return."""

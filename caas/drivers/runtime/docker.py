@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from caas.drivers.runtime import base, cgroups, infra
+import requests
+
+from caas.drivers.runtime import base, cgroups, execute, infra
 from caas.drivers.runtime.engine import Absent, Conflict, Engine, translate
 from caas.drivers.runtime.names import Names
 from caas.model import spec
@@ -27,6 +29,10 @@ _INFRA_MEMORY = 16 << 20
 _INFRA_PIDS = 16
 _NEVER = "0001-01-01T00:00:00Z"
 _STATES = {"restarting": "running", "removing": "dead"}
+_EVENTS = (
+    *("start", "die", "oom", "update", "pause", "unpause", "rename"),
+    "destroy",
+)
 # How Docker's init process says that it cannot run the command.
 _INIT_SAYS = re.compile(r"\[FATAL tini \(\d+\)\] (exec .* failed: .*)")
 
@@ -149,7 +155,7 @@ class DockerRuntime(base.Runtime):
                 filters={
                     "type": "container",
                     "label": label,
-                    "event": ["start", "die", "oom", "update", "destroy"],
+                    "event": list(_EVENTS),
                 },
                 decode=True,
             )
@@ -237,6 +243,53 @@ class DockerRuntime(base.Runtime):
                 mem_limit=memory,
                 memswap_limit=memory,
             )
+
+    def pause(self, runtime_id: str, paused: bool) -> base.RuntimeContainer:
+        there = self._inspect(runtime_id)
+        if there.state != ("running" if paused else "paused"):
+            return there
+        what = "The container cannot be " + ("paused" if paused else "resumed")
+        # it may have ended just now
+        with contextlib.suppress(Conflict), self._engine.call(what) as api:
+            (api.pause if paused else api.unpause)(runtime_id)
+        return self._inspect(runtime_id)
+
+    def signal(self, runtime_id: str, name: str) -> None:
+        what = "The signal cannot be sent"
+        with contextlib.suppress(Conflict), self._engine.call(what) as api:
+            api.kill(runtime_id, signal=f"SIG{name}")
+
+    def rename(self, runtime_id: str, name: str) -> None:
+        if self._inspect(runtime_id).name == name:
+            return
+        with self._engine.call("The container cannot be renamed") as api:
+            api.rename(runtime_id, name)
+
+    def execute(
+        self, runtime_id: str, command: Sequence[str], timeout: float
+    ) -> base.Executed:
+        return execute.execute(self._engine, runtime_id, command, timeout)
+
+    def run(
+        self, config: base.ContainerConfig, timeout: float
+    ) -> base.Executed:
+        self.remove(config.name)
+        runtime_id = self.create(config)
+        try:
+            self.start(runtime_id, look=False)
+            with self._engine.call("The container cannot be run") as api:
+                try:
+                    done = api.wait(runtime_id, timeout=timeout)  # type: ignore[arg-type]
+                    code: int | None = done["StatusCode"]
+                except (
+                    requests.exceptions.ReadTimeout,
+                    requests.exceptions.ConnectionError,
+                ):
+                    code = None
+                log = api.logs(runtime_id, tail=20)
+            return base.Executed(code, execute.tail(log))
+        finally:
+            self.remove(runtime_id)
 
     def close(self) -> None:
         with self._lock:

@@ -16,6 +16,7 @@ from caas.drivers.faults import Faults
 from caas.drivers.runtime import base
 from caas.model import spec
 
+_UP = ("running", "paused")
 _EXIT = re.compile(r"exit (\d+)\s*$")
 
 
@@ -51,6 +52,11 @@ class FakeRuntime(base.Runtime):
     :ivar groups: caps of the cgroups there are, by set id.
     :ivar boosted: those of them whose CPU time is not capped.
     :ivar used_mb: memory in use in them; 0 if not here.
+    :ivar signals: that were sent, with the engine id.
+    :ivar commands: that were run, in containers and by containers that are
+        run to their end.
+    :ivar answers: what comes of such a command, where it is not by itself
+        plain.
     """
 
     def __init__(
@@ -71,6 +77,9 @@ class FakeRuntime(base.Runtime):
         self.groups: dict[str, spec.Resources] = {}
         self.boosted: set[str] = set()
         self.used_mb: dict[str, int] = {}
+        self.signals: list[tuple[str, str]] = []
+        self.commands: list[tuple[str, ...]] = []
+        self.answers: dict[tuple[str, ...], base.Executed] = {}
         self._events: list[base.RuntimeEvent] = []
         self._changed = threading.Condition(threading.RLock())
         self._streams = 0
@@ -148,12 +157,12 @@ class FakeRuntime(base.Runtime):
     ) -> base.RuntimeContainer:
         with self.faults.call("runtime.start", runtime_id), self._changed:
             there = self._get(runtime_id)
-            if there.state == "running":
+            if there.state in _UP:
                 return there
             config = self.configs[runtime_id]
             if config.infra_id:
                 infra = self.containers.get(config.infra_id)
-                if infra is None or infra.state != "running":
+                if infra is None or infra.state not in _UP:
                     raise base.EngineError(
                         "The infra container of the set does not run."
                     )
@@ -191,7 +200,7 @@ class FakeRuntime(base.Runtime):
         self, runtime_id: str, grace_period: int
     ) -> base.RuntimeContainer:
         with self.faults.call("runtime.stop", runtime_id), self._changed:
-            if self._get(runtime_id).state == "running":
+            if self._get(runtime_id).state in _UP:
                 program = _program(self.configs[runtime_id])
                 deaf = grace_period == 0 or "trap '' TERM" in program
                 self._die(runtime_id, 137 if deaf else 143)
@@ -245,6 +254,64 @@ class FakeRuntime(base.Runtime):
                 self.boosted.add(set_id)
             return f"/fake/{set_id}"
 
+    def pause(self, runtime_id: str, paused: bool) -> base.RuntimeContainer:
+        with self.faults.call("runtime.pause", runtime_id), self._changed:
+            there = self._get(runtime_id)
+            if there.state == ("running" if paused else "paused"):
+                state = "paused" if paused else "running"
+                self._put(runtime_id, state=state)
+                self._emit(runtime_id, "pause" if paused else "unpause")
+            return self.containers[runtime_id]
+
+    def signal(self, runtime_id: str, name: str) -> None:
+        with self.faults.call("runtime.signal", runtime_id), self._changed:
+            if self._get(runtime_id).state not in _UP:
+                return
+            self.signals.append((runtime_id, name))
+            if name == "KILL":
+                self._die(runtime_id, 137)
+
+    def rename(self, runtime_id: str, name: str) -> None:
+        with self.faults.call("runtime.rename", runtime_id), self._changed:
+            if self._get(runtime_id).name == name:
+                return
+            if self.named(name):
+                raise base.EngineError(f"The name {name} is taken.")
+            self._put(runtime_id, name=name)
+            self._emit(runtime_id, "rename")
+
+    def execute(
+        self, runtime_id: str, command: Sequence[str], timeout: float
+    ) -> base.Executed:
+        with self.faults.call("runtime.execute", runtime_id), self._changed:
+            if self._get(runtime_id).state != "running":
+                raise base.EngineError("The container does not run.")
+            return self._answer(tuple(command))
+
+    def run(
+        self, config: base.ContainerConfig, timeout: float
+    ) -> base.Executed:
+        with self.faults.call("runtime.run", config.name), self._changed:
+            infra = self.containers.get(config.infra_id or "")
+            if config.infra_id and (infra is None or infra.state not in _UP):
+                raise base.EngineError(
+                    "The infra container of the set does not run."
+                )
+            return self._answer(
+                (*(config.entrypoint or ()), *(config.command or ()))
+            )
+
+    def _answer(self, command: tuple[str, ...]) -> base.Executed:
+        self.commands.append(command)
+        if command in self.answers:
+            return self.answers[command]
+        program = " ".join(command)
+        if program.startswith("no-such"):
+            return base.Executed(127, "executable file not found in $PATH")
+        done = _EXIT.search(program)
+        code = int(done[1]) if done else int(program == "false")
+        return base.Executed(code)
+
     def close(self) -> None:
         self.disconnect()
 
@@ -290,7 +357,7 @@ class FakeRuntime(base.Runtime):
         with self._changed:
             self.lose_events()
             for there in list(self.containers.values()):
-                if there.state == "running":
+                if there.state in _UP:
                     self._die(there.id, 137)
             self.lose_events(False)
             self.disconnect()
@@ -321,7 +388,7 @@ class FakeRuntime(base.Runtime):
         self._emit(runtime_id, "die")
 
     def _remove(self, runtime_id: str) -> None:
-        if self.containers[runtime_id].state == "running":
+        if self.containers[runtime_id].state in _UP:
             self._die(runtime_id, 137)
         self._emit(runtime_id, "destroy")
         del self.containers[runtime_id], self.configs[runtime_id]
