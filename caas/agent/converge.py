@@ -131,6 +131,7 @@ class _Branches(Plan):
             return self.step(Phase.STOPPING)
         self.remove_strays()
         self._limit(True)
+        self._tidy()
         running = [name for name, there in self.business() if there.running]
         self.stop_reverse(running, wanted.grace_period)
         if running:
@@ -139,6 +140,15 @@ class _Branches(Plan):
             self.do(act.Stop(INFRA, 0))
             return self.step(Phase.STOPPING)
         return self.step(Phase.STOPPED)
+
+    def _tidy(self) -> None:
+        """What was changed while nothing runs."""
+        single.rename(self)
+        wanted = {c.spec.name for c in self.target.containers}
+        for name, there in self.business():
+            unwanted = name not in wanted and name not in self.renames
+            if unwanted and not there.running:
+                self.do(act.Remove(name, there.id))
 
     def run(self) -> Step:
         wanted, found = self.target, self.found

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from caas.agent import actions as act
+from caas.agent import config
 from caas.agent.config import INFRA
 from caas.drivers.runtime import base
 from caas.model.spec import HealthCheck, Hook, Hooks
@@ -436,6 +437,22 @@ def test_another_container_of_the_same_name_and_kind_is_a_new_one():
     assert done(world, "Stop") == done(world, "Create") == ["a"]
     there = world.containers[world.id_of("a")]
     assert there.labels[base.LABEL_CONTAINER] == "other"
+
+
+def test_changes_of_what_is_stopped():
+    world = running(*TWO, container("c", 1))
+    again(world, desired=Desired.STOPPED)
+    rest(world)
+    again(
+        world,
+        containers=(
+            dataclasses.replace(TWO[0], spec=container("z").spec),
+            TWO[1],
+        ),
+    )
+    assert rest(world).phase == Phase.STOPPED
+    names = [config.name_of(c) for c in world.containers.values()]
+    assert sorted(names) == ["b", INFRA, "z"]
 
 
 # Hooks.
