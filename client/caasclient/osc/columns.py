@@ -44,7 +44,8 @@ class Size(Plain):
     def text(self, value: dict[str, Any]) -> str:
         return (
             f"{value['name']} ({value['vcpus']} vCPUs, "
-            f"{value['memory_mb']} MiB, {value['disk_gb']} GiB)"
+            f"{value['memory_mb']} MiB, {value['disk_gb']} GiB"
+            + (", CPU burst)" if value.get("cpu_burst") else ")")
         )
 
 
@@ -75,6 +76,10 @@ class Containers(Plain):
 
     def line(self, each: dict[str, Any]) -> str:
         words = [f"{each['name']}: {each['status']}"]
+        if each.get("health"):
+            words.append(each["health"])
+        if each.get("paused") and each["status"] != "paused":
+            words.append("to be paused")
         if each.get("exit_code") is not None:
             words.append(f"exit code {each['exit_code']}")
         if each.get("image"):
@@ -82,6 +87,15 @@ class Containers(Plain):
             words.append(f"index {each['index']}")
         return ", ".join(words) + (
             f" ({each['reason']})" if each.get("reason") else ""
+        )
+
+
+class Members(Plain):
+    """The containers of an entry of the history."""
+
+    def text(self, value: list[dict[str, Any]]) -> str:
+        return "\n".join(
+            f"{each['name']}: {Name(each['image'])}" for each in value
         )
 
 
@@ -120,6 +134,52 @@ class RestartPolicy(Plain):
         tries = value.get("max_retries")
         return f"{value['name']}" + (
             f", at most {tries} times" if tries else ""
+        )
+
+
+class HealthCheck(Plain):
+    def text(self, value: dict[str, Any]) -> str:
+        what = {
+            "exec": lambda: shlex.join(value["command"] or ()),
+            "http": lambda: f"{value['port']}{value['path']}",
+            "tcp": lambda: str(value["port"]),
+        }[value["type"]]()
+        lines = [
+            f"{value['type']}:{what}",
+            f"every {value['interval']} s, within {value['timeout']} s",
+            f"unhealthy after {value['retries']} failures"
+            + (", then restarted" if value["restart"] else ""),
+        ]
+        if value["start_period"]:
+            lines.append(f"start period {value['start_period']} s")
+        return "\n".join(lines)
+
+
+class Hooks(Plain):
+    def text(self, value: dict[str, Any]) -> str:
+        return "\n".join(
+            f"{when}: {shlex.join(hook['command'])} "
+            f"(within {hook['timeout']} s)"
+            for when, hook in value.items()
+            if hook
+        )
+
+
+class Ulimits(Plain):
+    def text(self, value: list[dict[str, Any]]) -> str:
+        return "\n".join(
+            f"{each['name']}={each['soft']}:{each['hard']}" for each in value
+        )
+
+
+class Rates(Plain):
+    """Those that are set."""
+
+    def text(self, value: dict[str, Any]) -> str:
+        return "\n".join(
+            f"{key}={rate}"
+            for key, rate in sorted(value.items())
+            if rate is not None
         )
 
 

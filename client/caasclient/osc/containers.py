@@ -4,7 +4,11 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from caasclient.osc import base, columns
+from osc_lib import exceptions
+
+from caasclient.osc import base, columns, progress
+from caasclient.osc.sets import OnSets
+from caasclient.sdk import containers, sets
 
 LIST: list[columns.Column] = [
     ("ID", "id", columns.Plain),
@@ -12,6 +16,7 @@ LIST: list[columns.Column] = [
     ("Role", "role", columns.Plain),
     ("Index", "index", columns.Plain),
     ("Status", "status", columns.Plain),
+    ("Health", "health", columns.Plain),
     ("Image", "image", columns.Name),
     ("Restarts", "restarts", columns.Plain),
 ]
@@ -30,6 +35,8 @@ SHOW = columns.fields(
     "role",
     "index",
     "status",
+    "health",
+    "paused",
     "reason",
     "exit_code",
     "oom_killed",
@@ -49,6 +56,13 @@ SHOW = columns.fields(
     "memory_percent",
     "ports",
     "mounts",
+    "health_check",
+    "hooks",
+    "run_to_completion",
+    "ulimits",
+    "pids_limit",
+    "block_io",
+    "cpuset",
     image=columns.Image,
     command=columns.Words,
     entrypoint=columns.Words,
@@ -57,11 +71,32 @@ SHOW = columns.fields(
     restart_policy=columns.RestartPolicy,
     ports=columns.Ports,
     mounts=columns.Mounts,
+    health_check=columns.HealthCheck,
+    hooks=columns.Hooks,
+    ulimits=columns.Ulimits,
+    block_io=columns.Rates,
     created_at=columns.Time,
     started_at=columns.Time,
     finished_at=columns.Time,
 )
 ADMIN = columns.fields("runtime_id")
+
+
+def shown(
+    each: containers.Container,
+) -> tuple[list[str], list[columns.Plain]]:
+    layout = SHOW if each.runtime_id is None else SHOW + ADMIN
+    return columns.record(layout, each)
+
+
+def pick(of: sets.Set, name_or_id: str) -> containers.Container:
+    """A container of a set, as the set shows it."""
+    for each in of.containers or ():
+        if name_or_id in (each["id"], each["name"]):
+            return containers.Container.existing(**each)
+    raise exceptions.CommandError(
+        f"Set {of.name} has no container with the name or id {name_or_id!r}."
+    )
 
 
 class ListContainer(base.Lister):
@@ -116,23 +151,89 @@ class ListContainer(base.Lister):
         return columns.table(layout, self.caas.containers(of, **query))
 
 
-class ShowContainer(base.ShowOne):
-    """Show a container."""
+class OnContainer(OnSets):
+    """A command that takes a container of a set."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("set", metavar="<set>", help="Name or id")
         parser.add_argument(
             "container", metavar="<container>", help="Name or id"
         )
         return parser
 
+
+class ShowContainer(OnContainer, base.ShowOne):
+    """Show a container."""
+
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Sequence[Any]]:
-        of = base.found(
-            self.caas.find_set(parsed_args.set, ignore_missing=False)
+        of = self.find(parsed_args.set, parsed_args)
+        return shown(self.caas.get_container(of, parsed_args.container))
+
+
+class _Verb(OnContainer):
+    """Ask something of a container and, if wanted, wait for it."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        progress.add_arguments(parser)
+        return parser
+
+    def act(self, of: sets.Set, args: argparse.Namespace) -> sets.Set:
+        raise NotImplementedError
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        of = self.find(parsed_args.set, parsed_args)
+        asked = self.act(of, parsed_args)
+        if parsed_args.wait:
+            _, errors = progress.wait(self, [asked], "ACTIVE", parsed_args)
+            base.complain(errors, 1, "")
+
+
+class RestartContainer(_Verb):
+    """Stop a container and start it again; the others of its set run on."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--grace-period",
+            metavar="<seconds>",
+            type=int,
+            help="Time from the stop signal to the kill",
         )
-        each = self.caas.get_container(of, parsed_args.container)
-        layout = SHOW if each.runtime_id is None else SHOW + ADMIN
-        return columns.record(layout, each)
+        return parser
+
+    def act(self, of: sets.Set, args: argparse.Namespace) -> sets.Set:
+        return self.caas.restart_container(
+            of, args.container, args.grace_period
+        )
+
+
+class PauseContainer(_Verb):
+    """Freeze the processes of a container, until it is unpaused or
+    restarted."""
+
+    def act(self, of: sets.Set, args: argparse.Namespace) -> sets.Set:
+        return self.caas.pause_container(of, args.container)
+
+
+class UnpauseContainer(_Verb):
+    """Let the processes of a paused container go on."""
+
+    def act(self, of: sets.Set, args: argparse.Namespace) -> sets.Set:
+        return self.caas.unpause_container(of, args.container)
+
+
+class SignalContainer(_Verb):
+    """Send a signal to the first process of a container."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "signal", metavar="<signal>", help="Such as SIGHUP, HUP or hup"
+        )
+        return parser
+
+    def act(self, of: sets.Set, args: argparse.Namespace) -> sets.Set:
+        return self.caas.signal_container(of, args.container, args.signal)

@@ -13,6 +13,7 @@ LIST: list[columns.Column] = [
     ("vCPUs", "vcpus", columns.Plain),
     ("Memory MiB", "memory_mb", columns.Plain),
     ("Disk GiB", "disk_gb", columns.Plain),
+    ("CPU Burst", "cpu_burst", columns.Plain),
     ("Description", "description", columns.Plain),
 ]
 SHOW = columns.fields(
@@ -21,6 +22,7 @@ SHOW = columns.fields(
     "vcpus",
     "memory_mb",
     "disk_gb",
+    "cpu_burst",
     "description",
     "created_at",
     created_at=columns.Time,
@@ -70,6 +72,12 @@ class CreateFlavor(base.ShowOne):
             required=True,
             help="Size of the set's volume",
         )
+        parser.add_argument(
+            "--cpu-burst",
+            action="store_true",
+            help="Sets may use CPU time beyond their vCPUs that nobody else "
+            "on the host wants; under load they share by vCPUs",
+        )
         parser.add_argument("--description", metavar="<text>")
         return parser
 
@@ -82,6 +90,7 @@ class CreateFlavor(base.ShowOne):
             "vcpus": args.vcpus,
             "memory_mb": args.memory,
             "disk_gb": args.disk,
+            "cpu_burst": args.cpu_burst,
         }
         if args.description is not None:
             attrs["description"] = args.description

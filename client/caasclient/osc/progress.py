@@ -1,7 +1,8 @@
 """--wait: say what happens until it has happened."""
 
 import argparse
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 from openstack import exceptions as sdk_exceptions
 
@@ -37,6 +38,36 @@ def wait(
     """
     # what is wanted to be gone may have failed before
     failures = [] if status == "DELETED" else ["ERROR"]
+    with _telling(command) as tell:
+        seen = command.caas.settle_sets(
+            asked, status, failures, args.timeout, tell
+        )
+    errors = []
+    for each in seen:
+        try:
+            waiting.check(each, status, failures)
+        except sdk_exceptions.SDKException as e:
+            errors.append(str(e))
+    return seen, errors
+
+
+def wait_for_change(
+    command: base.Command, asked: sets.Set, args: argparse.Namespace
+) -> sets.Set:
+    """If the options say so, wait until a set is made of something else.
+
+    :param asked: as the method that asked for the change returned it.
+    :raises SDKException: it was taken back, or is not done in time.
+    """
+    if not args.wait:
+        return asked
+    with _telling(command) as tell:
+        return command.caas.wait_for_change(asked, args.timeout, tell)
+
+
+@contextlib.contextmanager
+def _telling(command: base.Command) -> Iterator[Callable[[sets.Set], None]]:
+    """What is called with each set that has changed."""
     stderr = command.app.stderr
 
     def tell(each: sets.Set) -> None:
@@ -45,16 +76,7 @@ def wait(
         stderr.flush()
 
     try:
-        seen = command.caas.settle_sets(
-            asked, status, failures, args.timeout, tell
-        )
+        yield tell
     except KeyboardInterrupt:
         stderr.write("\nNo longer waiting; what was asked for goes on.\n")
         raise
-    errors = []
-    for each in seen:
-        try:
-            waiting.check(each, status, failures)
-        except sdk_exceptions.SDKException as e:
-            errors.append(str(e))
-    return seen, errors

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from osc_lib import exceptions
 from osc_lib.cli import parseractions
 
 from caasclient.osc import base, columns, progress, spec
@@ -33,12 +32,14 @@ SHOW = columns.fields(
     "name",
     "status",
     "reason",
+    "change",
     "failure",
     "addresses",
     "flavor",
     "containers",
     "description",
     "hostname",
+    "sysctls",
     "metadata",
     "availability_zone",
     "desired",
@@ -52,6 +53,7 @@ SHOW = columns.fields(
     flavor=columns.Size,
     containers=columns.Containers,
     failure=columns.Failure,
+    sysctls=columns.Mapping,
     metadata=columns.Mapping,
     created_at=columns.Time,
     launched_at=columns.Time,
@@ -66,7 +68,7 @@ def shown(each: sets.Set) -> tuple[list[str], list[columns.Plain]]:
     return columns.record(layout, each)
 
 
-class _OnSets(base.Command):
+class OnSets(base.Command):
     """A command that takes sets by name or id."""
 
     #: Set, or "+" for several.
@@ -94,7 +96,7 @@ class _OnSets(base.Command):
         )
 
 
-class _Verb(_OnSets):
+class _Verb(OnSets):
     """Ask something of several sets and, if wanted, wait for it."""
 
     nargs = "+"
@@ -163,34 +165,6 @@ class RestartSet(_Verb):
         return self.caas.restart_set(each, args.grace_period)
 
 
-class ResizeSet(_OnSets, base.ShowOne):
-    """Give a set another flavor, while it runs."""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.add_argument(
-            "--flavor",
-            metavar="<flavor>",
-            required=True,
-            help="Its new size: name or id",
-        )
-        progress.add_arguments(parser)
-        return parser
-
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[Sequence[str], Sequence[Any]]:
-        each = self.find(parsed_args.set, parsed_args)
-        target = "SHUTOFF" if each.desired == "stopped" else "ACTIVE"
-        each = self.caas.resize_set(each, parsed_args.flavor)
-        if parsed_args.wait:
-            [each], errors = progress.wait(self, [each], target, parsed_args)
-            if not errors and each.failure:
-                errors = [f"{each.name}: {each.failure['reason']}"]
-            base.complain(errors, 1, "sets could not be resized")
-        return shown(each)
-
-
 class DeleteSet(_Verb):
     """Delete sets with their containers, addresses and volumes."""
 
@@ -234,6 +208,13 @@ class CreateSet(base.ShowOne):
             metavar="<key>=<value>",
             action=parseractions.KeyValueAction,
             help="Metadata (repeat for several)",
+        )
+        parser.add_argument(
+            "--sysctl",
+            metavar="<key>=<value>",
+            action=parseractions.KeyValueAction,
+            help="Kernel parameter of its network or IPC, such as "
+            "net.core.somaxconn=1024 (repeat for several)",
         )
         parser.add_argument("--availability-zone", metavar="<zone>")
         parser.add_argument(
@@ -410,63 +391,10 @@ class ListSet(base.Lister):
         return columns.table(layout, self.caas.sets(**query))
 
 
-class ShowSet(_OnSets, base.ShowOne):
+class ShowSet(OnSets, base.ShowOne):
     """Show a set."""
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Sequence[Any]]:
         return shown(self.find(parsed_args.set, parsed_args))
-
-
-class UpdateSet(_OnSets, base.ShowOne):
-    """Change the name, description or metadata of a set."""
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.add_argument("--name", metavar="<new-name>")
-        parser.add_argument("--description", metavar="<text>")
-        parser.add_argument(
-            "--property",
-            metavar="<key>=<value>",
-            action=parseractions.KeyValueAction,
-            help="Metadata to add or change (repeat for several)",
-        )
-        parser.add_argument(
-            "--unset-property",
-            metavar="<key>",
-            action="append",
-            default=[],
-            help="Metadata to remove (repeat for several)",
-        )
-        parser.add_argument(
-            "--no-property",
-            action="store_true",
-            help="Remove all metadata, before any --property is added",
-        )
-        return parser
-
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[Sequence[str], Sequence[Any]]:
-        args = parsed_args
-        each = self.find(args.set, args)
-        change: dict[str, Any] = {
-            key: value
-            for key in ("name", "description")
-            if (value := getattr(args, key)) is not None
-        }
-        if args.property or args.unset_property or args.no_property:
-            metadata = {} if args.no_property else dict(each.metadata or {})
-            for key in args.unset_property:
-                if metadata.pop(key, None) is None:
-                    raise exceptions.CommandError(
-                        f"Set {each.name} has no property {key!r}."
-                    )
-            change["metadata"] = {**metadata, **(args.property or {})}
-        if not change:
-            raise exceptions.CommandError(
-                "Say what to change: --name, --description, --property, "
-                "--unset-property or --no-property."
-            )
-        return shown(self.caas.update_set(each, **change))

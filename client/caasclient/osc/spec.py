@@ -1,4 +1,4 @@
-"""From options, or a file, to the body of ``POST /v1/sets``.
+"""From options, or a file, to the bodies of requests about sets.
 
 Only what has no meaning here is refused here; all else is the server's to
 judge, and what is not given is left to its defaults.
@@ -6,20 +6,23 @@ judge, and what is not given is left to its defaults.
 
 import argparse
 import json
-import re
-import shlex
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import yaml
 from osc_lib import exceptions
 
+from caasclient.osc import options
+from caasclient.sdk import sets
+
 #: Name of the container where only one is asked for, by --image.
 ONLY = "main"
 
+CONTAINER = "<name>=<image>[,index=<n>][,cpu=<percent>][,memory=<percent>]"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What ``set create`` makes a set of."""
     source = parser.add_argument_group(
         "what it consists of", "One of these three:"
     ).add_mutually_exclusive_group(required=True)
@@ -31,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument(
         "--container",
-        metavar="<name>=<image>[,index=<n>][,cpu=<percent>][,memory=<percent>]",
-        type=_container,
+        metavar=CONTAINER,
+        type=options.container,
         action="append",
         help="A container: its start order (equal ones start in parallel) and "
         "its share of the set's CPU and memory (repeat for several)",
@@ -43,43 +46,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Read all of it from a YAML or JSON file, '-' for standard "
         "input; other options win over what it says",
     )
-    options = parser.add_argument_group(
-        "options of a container",
-        "With --container they begin with the container's name: "
-        "--command 'web=httpd -f', --env web:KEY=VALUE, --port web:80. All "
-        "can be repeated.",
+    options.add_arguments(
+        parser.add_argument_group(
+            "options of a container",
+            "With --container they begin with the container's name: "
+            "--command 'web=httpd -f', --env web:KEY=VALUE, --port web:80. "
+            "All can be repeated.",
+        ),
+        options.OPTIONS,
+        "[<name>=]",
     )
-    for flag, metavar, text in (
-        ("command", "[<name>=]<words>", "What it runs, as in a shell"),
-        ("entrypoint", "[<name>=]<words>", "Entrypoint, as in a shell"),
-        ("workdir", "[<name>=]<path>", "Where it runs"),
-        ("user", "[<name>=]<user>[:<group>]", "Who it runs as"),
-        (
-            "restart",
-            "[<name>=]no|on-failure|always|unless-stopped[:<max-retries>]",
-            "When it is started again",
+
+
+def add_change_arguments(parser: argparse.ArgumentParser) -> None:
+    """What ``set update`` makes of the containers of a set."""
+    group = parser.add_argument_group(
+        "which containers it has",
+        "All that is said of containers is done together, while the set runs, "
+        "or none of it.",
+    )
+    group.add_argument(
+        "--add-container",
+        metavar=CONTAINER,
+        type=options.container,
+        action="append",
+        default=[],
+        help="One more container (repeat for several)",
+    )
+    group.add_argument(
+        "--remove-container",
+        metavar="<container>",
+        action="append",
+        default=[],
+        help="Name or id of one to remove (repeat for several)",
+    )
+    group.add_argument(
+        "--file",
+        metavar="<path>",
+        help="Read the change of containers from a YAML or JSON file, '-' for "
+        "standard input: 'containers' with what is to be otherwise of each, "
+        "'add', 'remove'",
+    )
+    add_monitor(group)
+    options.add_arguments(
+        parser.add_argument_group(
+            "what its containers are like",
+            "They begin with the container's name: --image web=httpd:2, "
+            "--env web:KEY=VALUE. All can be repeated. --port, --mount and "
+            "--ulimit replace all there were; --env, --label and --block-io "
+            "leave the others. See set create --help.",
         ),
-        ("env", "[<name>:]<key>=<value>", "Environment variable"),
-        ("label", "[<name>:]<key>=<value>", "Label"),
-        ("port", "[<name>:]<port>[/tcp|/udp|/sctp]", "Port it listens on"),
-        (
-            "mount",
-            "[<name>:]<path>[:<sub-path>][:ro]",
-            "Where it sees the set's volume, or a folder of it",
-        ),
-    ):
-        options.add_argument(
-            f"--{flag}",
-            metavar=metavar,
-            action="append",
-            default=[],
-            help=text,
-        )
+        options.CHANGES,
+        "<name>=",
+    )
+
+
+def add_monitor(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--monitor",
+        metavar="<seconds>",
+        type=float,
+        help="How long what is started has to run for the change to count, "
+        "where it has no health check (default 2)",
+    )
 
 
 def body(args: argparse.Namespace) -> dict[str, Any]:
     """The set asked for by the options of ``set create``."""
-    spec = _load(args.file) if args.file else {}
+    spec = _load(args.file, "set") if args.file else {}
     containers = _containers(args)
     if containers:
         spec["containers"] = containers
@@ -94,12 +128,10 @@ def body(args: argparse.Namespace) -> dict[str, Any]:
     ):
         if value is not None:
             spec[key] = value
-    if args.property:
-        metadata = spec.get("metadata")
-        spec["metadata"] = {
-            **(metadata if isinstance(metadata, dict) else {}),
-            **args.property,
-        }
+    for key, value in (("metadata", args.property), ("sysctls", args.sysctl)):
+        if value:
+            said = spec.get(key)
+            spec[key] = {**(said if isinstance(said, dict) else {}), **value}
     for key, option in (("name", "<name>"), ("flavor", "--flavor")):
         if key not in spec:
             raise exceptions.CommandError(f"Give {option}.")
@@ -108,136 +140,69 @@ def body(args: argparse.Namespace) -> dict[str, Any]:
 
 def _containers(args: argparse.Namespace) -> list[dict[str, Any]]:
     if args.image:
-        containers = {ONLY: {"name": ONLY, "image": args.image}}
+        containers = [{"name": ONLY, "image": args.image}]
     else:
-        containers = {each["name"]: each for each in args.container or ()}
-        if len(containers) < len(args.container or ()):
-            raise exceptions.CommandError("Each --container needs its name.")
-    for flag, (separator, put) in _OPTIONS.items():
-        for text in getattr(args, flag):
-            if args.file:
-                raise exceptions.CommandError(
-                    f"--{flag} goes with --image or --container; with --file "
-                    "say it in the file."
-                )
-            name, value = ONLY, text
-            if not args.image:
-                name, _, value = text.partition(separator)
-            if name not in containers:
-                raise exceptions.CommandError(
-                    f"--{flag} {text!r} has to begin with the name of a "
-                    f"container and {separator!r}; there are "
-                    f"{', '.join(containers)}."
-                )
-            try:
-                put(containers[name], value)
-            except ValueError as e:
-                raise exceptions.CommandError(
-                    f"--{flag} {text!r}: {e}."
-                ) from None
-    return list(containers.values())
+        containers = args.container or []
+    targets = _new(containers, "--container")
+    if args.file:
+        _nothing_besides_file(options.given(args, options.OPTIONS))
+    options.read(
+        args,
+        options.OPTIONS,
+        targets,
+        targets[ONLY] if args.image else None,
+    )
+    return containers
 
 
-def _container(text: str) -> dict[str, Any]:
-    first, *rest = text.split(",")
-    name, _, image = first.partition("=")
-    if not name or not image:
-        raise argparse.ArgumentTypeError(f"{text!r} is not <name>=<image>")
-    container: dict[str, Any] = {"name": name, "image": image}
-    keys = {
-        "index": "index",
-        "cpu": "cpu_percent",
-        "memory": "memory_percent",
-    }
-    for each in rest:
-        key, _, value = each.partition("=")
-        if key not in keys:
-            raise argparse.ArgumentTypeError(
-                f"{each!r} in {text!r} is none of index=, cpu=, memory="
-            )
-        try:
-            container[keys[key]] = int(value)
-        except ValueError:
-            raise argparse.ArgumentTypeError(
-                f"{each!r} in {text!r} is not a whole number"
-            ) from None
-    return container
+def change(args: argparse.Namespace, item: sets.Set) -> dict[str, Any]:
+    """The change of containers asked for by the options of ``set update``.
 
-
-Put = Callable[[dict[str, Any], str], None]
-
-
-def _once(key: str, parse: Callable[[str], Any]) -> Put:
-    def put(container: dict[str, Any], text: str) -> None:
-        if key in container:
-            raise ValueError("it is given twice")
-        container[key] = parse(text)
-
-    return put
-
-
-def _pair(key: str) -> Put:
-    def put(container: dict[str, Any], text: str) -> None:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise ValueError("a <key>=<value> is missing")
-        container.setdefault(key, {})[name] = value
-
-    return put
-
-
-def _item(key: str, parse: Callable[[str], Any]) -> Put:
-    def put(container: dict[str, Any], text: str) -> None:
-        container.setdefault(key, []).append(parse(text))
-
-    return put
-
-
-def _restart(text: str) -> dict[str, Any]:
-    name, colon, retries = text.partition(":")
-    if not colon:
-        return {"name": name}
-    return {"name": name, "max_retries": _number(retries)}
-
-
-def _port(text: str) -> dict[str, Any]:
-    port, slash, protocol = text.partition("/")
-    asked: dict[str, Any] = {"port": _number(port)}
-    if slash:
-        asked["protocol"] = protocol
+    :param item: the set as it is.
+    :returns: the body; empty if the options say nothing of containers.
+    """
+    if args.file:
+        _nothing_besides_file(
+            options.given(args, options.CHANGES)
+            or ("--add-container" if args.add_container else "")
+            or ("--remove-container" if args.remove_container else "")
+        )
+        asked = _load(args.file, "update")
+    else:
+        there = {
+            each["name"]: options.Target({"name": each["name"]}, each)
+            for each in item.containers
+            if each["role"] == "business"
+        }
+        new = _new(args.add_container, "--add-container")
+        options.read(args, options.CHANGES, there | new)
+        changed = [t.asked for t in there.values() if len(t.asked) > 1]
+        said = {
+            "containers": changed,
+            "add": args.add_container,
+            "remove": args.remove_container,
+        }
+        asked = {key: value for key, value in said.items() if value}
+    if asked and args.monitor is not None:
+        asked["monitor"] = args.monitor
     return asked
 
 
-def _mount(text: str) -> dict[str, Any]:
-    path, *rest = text.split(":")
-    mount: dict[str, Any] = {"path": path}
-    if rest and rest[-1] in ("ro", "rw"):
-        mount["read_only"] = rest.pop() == "ro"
-    if len(rest) > 1:
-        raise ValueError("it is not <path>[:<sub-path>][:ro]")
-    if rest:
-        mount["sub_path"] = rest[0]
-    return mount
+def _new(
+    containers: list[dict[str, Any]], flag: str
+) -> dict[str, options.Target]:
+    targets = {each["name"]: options.Target(each) for each in containers}
+    if len(targets) < len(containers):
+        raise exceptions.CommandError(f"Each {flag} needs its name.")
+    return targets
 
 
-def _number(text: str) -> int:
-    if not re.fullmatch("[0-9]+", text):
-        raise ValueError(f"{text!r} is not a number")
-    return int(text)
-
-
-#: Option -> what stands between container and value, and what it sets.
-_OPTIONS: dict[str, tuple[str, Put]] = {
-    "command": ("=", _once("command", shlex.split)),
-    "entrypoint": ("=", _once("entrypoint", shlex.split)),
-    "workdir": ("=", _once("working_dir", str)),
-    "user": ("=", _once("user", str)),
-    "restart": ("=", _once("restart_policy", _restart)),
-    "env": (":", _pair("env")),
-    "label": (":", _pair("labels")),
-    "port": (":", _item("ports", _port)),
-    "mount": (":", _item("mounts", _mount)),
-}
+def _nothing_besides_file(flag: str) -> None:
+    """:param flag: an option that is given, or "" for none."""
+    if flag:
+        raise exceptions.CommandError(
+            f"{flag} does not go with --file; say it in the file."
+        )
 
 
 class _Loader(yaml.SafeLoader):
@@ -253,8 +218,8 @@ class _Loader(yaml.SafeLoader):
     }
 
 
-def _load(path: str) -> dict[str, Any]:
-    """The set in a file, on its own or below a key ``set``."""
+def _load(path: str, noun: str) -> dict[str, Any]:
+    """What a file says, on its own or below the key of a request."""
     try:
         if path == "-":
             text = sys.stdin.read()
@@ -271,12 +236,14 @@ def _load(path: str) -> dict[str, Any]:
         raise exceptions.CommandError(
             f"{path} is neither YAML nor JSON: {what}."
         ) from e
-    if isinstance(spec, dict) and set(spec) == {"set"}:
-        spec = spec["set"]
+    if isinstance(spec, dict) and set(spec) == {noun}:
+        spec = spec[noun]
     if not isinstance(spec, dict):
-        raise exceptions.CommandError(
-            f"{path} has to say what a set has, as in 'name: web'."
-        )
+        like = {
+            "set": "what a set has, as in 'name: web'",
+            "update": "what is to change, as in 'remove: [web]'",
+        }
+        raise exceptions.CommandError(f"{path} has to say {like[noun]}.")
     return spec
 
 

@@ -18,6 +18,7 @@ from caasclient.sdk.events import Event
 from caasclient.sdk.flavors import Flavor
 from caasclient.sdk.hosts import Host
 from caasclient.sdk.quotas import Quota
+from caasclient.sdk.revisions import Revision
 from caasclient.sdk.services import Service
 from caasclient.sdk.sets import Set
 
@@ -144,14 +145,88 @@ class Proxy(proxy.Proxy):
             self, "restart", _given(grace_period=grace_period)
         )
 
+    # changes of what a set is made of: each is carried out as a whole while
+    # it runs, or taken back; wait_for_change tells
+
     def resize_set(self, value: str | Set, flavor: str) -> Set:
-        """Give it another flavor; see ``failure`` once it is ACTIVE again.
+        """Give it another flavor; :meth:`wait_for_change` waits for it.
 
         :param flavor: name or id.
         """
-        return self._get_resource(Set, value).act(
+        return self._get_resource(Set, value).ask(
             self, "resize", {"resize": {"flavor": flavor}}
         )
+
+    def update_containers(
+        self,
+        value: str | Set,
+        containers: Iterable[dict[str, Any]] | None = None,
+        add: Iterable[dict[str, Any]] | None = None,
+        remove: Iterable[str] | None = None,
+        monitor: float | None = None,
+    ) -> Set:
+        """Replace, add and remove containers, all or nothing.
+
+        :param containers: for each that is to be otherwise, ``name`` (or id)
+            and the keys that change; None is the default of a key.
+        :param add: new ones, as for :meth:`create_sets`.
+        :param remove: names or ids.
+        :param monitor: seconds that what is started has to run for the change
+            to count, where it has no health check.
+        """
+        body = _given(
+            containers=_listed(containers),
+            add=_listed(add),
+            remove=_listed(remove),
+            monitor=monitor,
+        )
+        return self._get_resource(Set, value).ask(
+            self, "update", {"update": body}
+        )
+
+    def set_history(self, value: str | Set) -> Iterator[Revision]:
+        """What a set was made of, the latest first."""
+        return self._list(Revision, base_path=_below(value, "/history"))
+
+    def revert_set(
+        self,
+        value: str | Set,
+        revision: int | Revision,
+        monitor: float | None = None,
+    ) -> Set:
+        """Make it of what it was made of at an earlier revision.
+
+        :param monitor: as for :meth:`update_containers`.
+        """
+        if isinstance(revision, Revision):
+            revision = int(revision.revision)
+        body = {"revision": revision, **_given(monitor=monitor)}
+        return self._get_resource(Set, value).ask(
+            self, "revert", {"revert": body}
+        )
+
+    def wait_for_change(
+        self,
+        value: Set,
+        wait: float | None = 300,
+        callback: Callable[[Set], None] | None = None,
+    ) -> Set:
+        """Wait until a change is carried out.
+
+        :param value: the set as the method that asked for it returned it.
+        :param wait: as ``callback``, see :meth:`wait_for_set`.
+        :raises: :class:`openstack.exceptions.ResourceFailure` with the reason
+            if it was taken back, or the set cannot run.
+        :raises: :class:`openstack.exceptions.ResourceTimeout`
+        """
+        status = "SHUTOFF" if value.desired == "stopped" else "ACTIVE"
+        [seen] = self.settle_sets([value], status, None, wait, callback)
+        failure = seen.taken_back(value)
+        outcome = waiting.outcome(seen, status, None)
+        if failure and outcome is not None:
+            raise exceptions.ResourceFailure(f"{failure} {outcome}".strip())
+        waiting.check(seen, status, None)
+        return seen
 
     def wait_for_set(
         self,
@@ -251,6 +326,92 @@ class Proxy(proxy.Proxy):
             base_path=_below(value, "/containers"),
         )
 
+    # what follows is asked of a container and answered by its set
+
+    def add_container(self, value: str | Set, **attrs: Any) -> Set:
+        """Add a container to a set while it runs.
+
+        :param attrs: as of one of ``containers`` of :meth:`create_sets`.
+        """
+        return self._get_resource(Set, value).ask(
+            self, "containers", {"container": attrs}
+        )
+
+    def update_container(
+        self,
+        value: str | Set,
+        container: str | Container,
+        monitor: float | None = None,
+        **attrs: Any,
+    ) -> Set:
+        """Change a container of a set while it runs.
+
+        :param container: by name or id.
+        :param attrs: what is to be otherwise; None is the default of a key.
+        :param monitor: as for :meth:`update_containers`.
+        """
+        return self._get_resource(Set, value).ask(
+            self,
+            _container(container),
+            {"container": {**attrs, **_given(monitor=monitor)}},
+            "PATCH",
+        )
+
+    def rename_container(
+        self, value: str | Set, container: str | Container, name: str
+    ) -> Set:
+        """Call it otherwise; it runs on."""
+        return self.update_container(value, container, name=name)
+
+    def remove_container(
+        self, value: str | Set, container: str | Container
+    ) -> Set:
+        """Remove it; the others run on, and the volume stays."""
+        return self._get_resource(Set, value).ask(
+            self, _container(container), None, "DELETE"
+        )
+
+    def restart_container(
+        self,
+        value: str | Set,
+        container: str | Container,
+        grace_period: int | None = None,
+    ) -> Set:
+        """:param grace_period: seconds from the stop signal to the kill."""
+        return self._get_resource(Set, value).act(
+            self,
+            f"{_container(container)}/restart",
+            _given(grace_period=grace_period),
+        )
+
+    def pause_container(
+        self, value: str | Set, container: str | Container
+    ) -> Set:
+        """Freeze its processes."""
+        return self._get_resource(Set, value).act(
+            self, f"{_container(container)}/pause", {}
+        )
+
+    def unpause_container(
+        self, value: str | Set, container: str | Container
+    ) -> Set:
+        return self._get_resource(Set, value).act(
+            self, f"{_container(container)}/unpause", {}
+        )
+
+    def signal_container(
+        self, value: str | Set, container: str | Container, signal: str
+    ) -> Set:
+        """Send a signal to its first process.
+
+        :param signal: ``SIGHUP``, ``HUP`` or ``hup``.
+        """
+        return self._get_resource(Set, value).act(
+            self,
+            f"{_container(container)}/signal",
+            {"signal": signal.upper().removeprefix("SIG")},
+        )
+
     # events
 
     def events(
@@ -304,7 +465,7 @@ class Proxy(proxy.Proxy):
 
     def create_flavor(self, **attrs: Any) -> Flavor:
         """Create a flavor of ``name``, ``vcpus``, ``memory_mb``, ``disk_gb``
-        and, if wanted, ``description``."""
+        and, if wanted, ``cpu_burst`` and ``description``."""
         return self._create(Flavor, **attrs)
 
     def update_flavor(self, value: str | Flavor, **attrs: Any) -> Flavor:
@@ -383,6 +544,16 @@ class Proxy(proxy.Proxy):
 
 def _given(**values: Any) -> dict[str, Any]:
     return {k: v for k, v in values.items() if v is not None}
+
+
+def _listed(items: Iterable[Any] | None) -> list[Any] | None:
+    return None if items is None else list(items)
+
+
+def _container(value: str | Container) -> str:
+    """Path of a container below its set."""
+    ident = resource.Resource._get_id(value)
+    return f"containers/{parse.quote(ident, safe='')}"
 
 
 def _below(value: str | Set | None, path: str) -> str:

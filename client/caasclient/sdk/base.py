@@ -20,14 +20,20 @@ class Resource(resource.Resource):
         self, session: adapter.Adapter, verb: str, body: dict[str, Any]
     ) -> Self:
         """POST ``body`` to ``<resource>/<verb>``; take in the answer."""
-        request = self._prepare_request()
-        response = session.post(
-            f"{request.url}/{verb}",
-            json=body,
-            microversion=self._get_microversion(session),
-        )
-        self._translate_response(response)
+        self._translate_response(self._send(session, "POST", verb, json=body))
         return self
+
+    def _send(
+        self, session: adapter.Adapter, method: str, path: str, **kwargs: Any
+    ) -> Any:
+        """:param path: below that of the resource."""
+        url = self._prepare_request().url
+        return session.request(
+            f"{url}/{path}",
+            method,
+            microversion=self._get_microversion(session),
+            **kwargs,
+        )
 
 
 def like_uuid(text: str) -> bool:

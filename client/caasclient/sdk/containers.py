@@ -29,13 +29,17 @@ class Container(base.Resource):
     role = resource.Body("role")
     #: Start order; equal ones start in parallel, stop is the reverse.
     index = resource.Body("index", type=int)
-    #: ``pending``, ``created``, ``running``, ``backoff``, ``exited`` or
-    #: ``failed``.
+    #: ``pending``, ``created``, ``running``, ``paused``, ``backoff``,
+    #: ``exited`` or ``failed``.
     status = resource.Body("status")
     reason = resource.Body("reason")
     exit_code = resource.Body("exit_code", type=int)
     oom_killed = resource.Body("oom_killed", type=bool)
     restarts = resource.Body("restarts", type=int)
+    #: ``starting``, ``healthy`` or ``unhealthy``; None without a health check.
+    health = resource.Body("health")
+    #: Whether it is to be paused.
+    paused = resource.Body("paused", type=bool)
     created_at = resource.Body("created_at")
     started_at = resource.Body("started_at")
     finished_at = resource.Body("finished_at")
@@ -54,5 +58,20 @@ class Container(base.Resource):
     memory_percent = resource.Body("memory_percent", type=int)
     ports = resource.Body("ports")
     mounts = resource.Body("mounts")
+    #: ``type``, ``command``, ``port``, ``path``, ``interval``, ``timeout``,
+    #: ``retries``, ``start_period`` and ``restart``; None for no check.
+    health_check = resource.Body("health_check", type=dict)
+    #: ``pre_start`` and ``pre_stop``: None, or ``command`` and ``timeout``.
+    hooks = resource.Body("hooks", type=dict)
+    #: Whether it does its work and ends, and a later Index waits for that.
+    run_to_completion = resource.Body("run_to_completion", type=bool)
+    #: Each with ``name``, ``soft`` and ``hard``.
+    ulimits = resource.Body("ulimits")
+    #: Most processes and threads; None for the host's default.
+    pids_limit = resource.Body("pids_limit", type=int)
+    #: CPUs of the host it may run on, as ``0-3,6``; None for all.
+    cpuset = resource.Body("cpuset")
+    #: ``read_bps``, ``write_bps``, ``read_iops`` and ``write_iops``.
+    block_io = resource.Body("block_io", type=dict)
     #: Id given by the container engine; admin only.
     runtime_id = resource.Body("runtime_id")

@@ -26,4 +26,6 @@ class Flavor(base.Resource):
     memory_mb = resource.Body("memory_mb", type=int)
     #: GiB of the set's volume.
     disk_gb = resource.Body("disk_gb", type=int)
+    #: Whether its sets may use CPU time that nobody else on the host wants.
+    cpu_burst = resource.Body("cpu_burst", type=bool)
     created_at = resource.Body("created_at")

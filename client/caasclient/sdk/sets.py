@@ -40,20 +40,25 @@ class Set(base.Resource):
     hostname = resource.Body("hostname")
     project_id = resource.Body("project_id")
     user_id = resource.Body("user_id")
-    #: One of BUILD, ACTIVE, STARTING, RESTARTING, RESIZE, STOPPING, SHUTOFF,
-    #: ERROR, DELETING.
+    #: One of BUILD, ACTIVE, STARTING, RESTARTING, RESIZE, UPDATING, STOPPING,
+    #: SHUTOFF, ERROR, DELETING.
     status = resource.Body("status")
     #: Why it is in this status; "" when all is well.
     reason = resource.Body("reason")
     #: The last change that was taken back, as a dict with ``action``,
     #: ``reason``, ``at`` and ``request_id``; None after the next one.
     failure = resource.Body("failure", type=dict)
+    #: The change of flavor or containers that is under way, such as
+    #: ``update``; None without one.
+    change = resource.Body("change")
     #: What was asked for last: ``running``, ``stopped`` or ``deleted``.
     desired = resource.Body("desired")
-    #: ``id``, ``name``, ``vcpus``, ``memory_mb`` and ``disk_gb`` of its
-    #: flavor when it was created or last resized.
+    #: ``id``, ``name``, ``vcpus``, ``memory_mb``, ``disk_gb`` and
+    #: ``cpu_burst`` of its flavor when it was created or last resized.
     flavor = resource.Body("flavor", type=dict)
     metadata = resource.Body("metadata", type=dict)
+    #: Kernel parameters of its network and IPC namespaces.
+    sysctls = resource.Body("sysctls", type=dict)
     #: The zone asked for, or the zone of its host.
     availability_zone = resource.Body("availability_zone")
     #: ``[{"address": "10.89.0.7"}]``
@@ -73,6 +78,42 @@ class Set(base.Resource):
     host_status = resource.Body("host_status")
     incarnation = resource.Body("incarnation", type=int)
     revision = resource.Body("revision", type=int)
+
+    #: The failure that was there before the change asked for last; where it
+    #: is all there is in the end, that change was not taken back.
+    _old_failure: dict[str, Any] | None = None
+
+    def ask(
+        self,
+        session: adapter.Adapter,
+        path: str,
+        body: dict[str, Any] | None,
+        method: str = "POST",
+    ) -> Self:
+        """Ask for a change of flavor or containers; take in the answer.
+
+        :param path: below that of the set.
+        """
+        response = self._send(session, method, path, json=body)
+        self._translate_response(response)
+        mine = response.headers.get("x-openstack-request-id")
+        failure = self.failure
+        if failure and failure["request_id"] == mine:
+            failure = None
+        self._old_failure = failure
+        return self
+
+    def taken_back(self, asked: Self) -> str:
+        """Why a change was undone, as a sentence; "" if it was not.
+
+        :param asked: the set as :meth:`ask` left it.
+        """
+        if not self.failure or self.failure == asked._old_failure:
+            return ""
+        return (
+            f"The {self.failure['action']} of set {self.name} ({self.id}) was "
+            f"taken back: {self.failure['reason']}"
+        )
 
     def delete(self, session: adapter.Adapter, *_: Any, **__: Any) -> Self:
         """As any resource, but the answer has a body: how it is now."""

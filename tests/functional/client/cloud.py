@@ -15,9 +15,11 @@ from oslo_middleware import request_id
 
 from caas.api import app
 from caas.api.operation import Settings
+from caas.core import changes
 from caas.core.deps import Deps
 from caas.model import spec
 from caas.policy import Policy
+from caas.store import sets
 from caas.store import tables as t
 from caas.store.engine import Store, utcnow
 
@@ -64,11 +66,17 @@ class Cloud:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         #: As in the catalog; None: it is not there.
         self.caas_url: str | None = f"{self.url}/v1"
-        deps = Deps(store, lambda ctx, ids: self.settle(ids), Images(), QUOTA)
+        deps = Deps(store, lambda ctx, ids: self.notify(ids), Images(), QUOTA)
         settings = Settings(response_validation="raise")
         self.caas = request_id.RequestId(app.make_app(deps, policy, settings))
         #: What settle makes of sets that are to run.
         self.running: dict[str, Any] = {"placement": "placed"}
+        #: Why hosts cannot make sets of something else; "" if they can.
+        self.refused = ""
+        #: Sets that are to be made of something else, and are so only when
+        #: somebody has looked at them.
+        self.changing: set[str] = set()
+        self.host_id = str(uuid.uuid4())
         threading.Thread(
             # how long a shutdown may take
             target=self.server.serve_forever,
@@ -92,10 +100,26 @@ class Cloud:
             "OS_REGION_NAME": "RegionOne",
         }
 
-    def settle(self, ids: list[str]) -> None:
-        """Let the sets be as desired, but for what ``running`` says."""
+    def notify(self, ids: Iterable[str]) -> None:
+        """Something else is wanted of the sets."""
+        with self.store.reader() as conn:
+            found = [sets.get(conn, ident) for ident in ids]
+        self.changing |= {s.id for s in found if s and s.change_revision}
+        self.settle([i for i in ids if i not in self.changing])
+
+    def settle(self, ids: Iterable[str]) -> None:
+        """Let the sets be as desired, but for what ``running`` and
+        ``refused`` say."""
         now = utcnow()
         with self.store.writer() as conn:
+            for ident in ids:
+                item = sets.get(conn, ident)
+                if item is None or not item.change_revision:
+                    continue
+                if self.refused:
+                    changes.take_back(conn, item, self.refused, now)
+                else:
+                    changes.finish(conn, item)
             for row in conn.execute(
                 sa.select(t.sets).where(t.sets.c.id.in_(ids))
             ).all():
@@ -106,7 +130,7 @@ class Cloud:
                     "seen_incarnation": row.incarnation,
                     "address": "10.89.0.2",
                     "launched_at": row.launched_at or now,
-                    "resize_revision": 0,
+                    "host_id": self.host_id,
                 }
                 if row.desired == "running":
                     values |= self.running
@@ -118,12 +142,14 @@ class Cloud:
                     .values(**values)
                 )
 
-    def add_host(self, name: str) -> None:
+    def add_host(self, name: str) -> str:
+        """:returns: its id."""
         now = utcnow()
+        ident = str(uuid.uuid4())
         with self.store.writer() as conn:
             conn.execute(
                 t.hosts.insert().values(
-                    id=str(uuid.uuid4()),
+                    id=ident,
                     name=name,
                     zone="default",
                     millicpus=2000,
@@ -137,6 +163,7 @@ class Cloud:
                     updated_at=now,
                 )
             )
+        return ident
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -151,6 +178,9 @@ class Cloud:
                 "HTTP_X_ROLES": ",".join(USERS[user]),
             }
         answer: Iterable[bytes] = self.caas(environ, start_response)
+        if environ["REQUEST_METHOD"] == "GET" and self.changing:
+            self.settle(self.changing)
+            self.changing = set()
         return answer
 
     def identity(self, environ: Any, start_response: Any) -> list[bytes]:

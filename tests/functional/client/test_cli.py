@@ -36,6 +36,7 @@ def test_from_create_to_delete(caas, small):
         "vcpus": 0.5,
         "memory_mb": 64,
         "disk_gb": 1,
+        "cpu_burst": False,
     }
     assert [c["name"] for c in web["containers"]] == [
         "infra",
@@ -76,7 +77,10 @@ def test_from_create_to_delete(caas, small):
         *("-f", "json"),
     )
     assert sized.json["flavor"]["memory_mb"] == 512
-    assert sized.err.splitlines()[-1] == "shop ACTIVE"
+    assert sized.err.splitlines() == [
+        "shop RESIZE: Waiting for its host to report.",
+        "shop ACTIVE",
+    ]
 
     gone = caas("set", "delete", "shop", "--wait")
     assert gone.err.splitlines()[-1] == "shop DELETED"
@@ -236,8 +240,14 @@ def test_flavors(caas, small, refused):
         "vCPUs": 0.5,
         "Memory MiB": 64,
         "Disk GiB": 1,
+        "CPU Burst": False,
         "Description": "d",
     }
+    fast = caas(
+        *("flavor", "create", "fast", "--cpu-burst", *LARGE, "-f", "json"),
+        user="admin",
+    ).json
+    assert fast["cpu_burst"] is True
     caas("flavor", "delete", "small", user="admin")
     assert refused("flavor", "show", "small") == (
         "There is no flavor with the name or id 'small'."

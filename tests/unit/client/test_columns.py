@@ -5,6 +5,17 @@ from caasclient.osc import columns
 
 IMAGE = {"ref": "a:1", "id": "u", "digest": "sha512:00", "name": "a:1"}
 
+CHECK = {
+    "command": None,
+    "port": None,
+    "path": "/",
+    "interval": 10,
+    "timeout": 3,
+    "retries": 3,
+    "start_period": 0,
+    "restart": True,
+}
+
 
 @pytest.mark.parametrize(
     ("kind", "value", "text"),
@@ -17,6 +28,17 @@ IMAGE = {"ref": "a:1", "id": "u", "digest": "sha512:00", "name": "a:1"}
             columns.Size,
             {"name": "s", "vcpus": 0.5, "memory_mb": 64, "disk_gb": 1},
             "s (0.5 vCPUs, 64 MiB, 1 GiB)",
+        ),
+        (
+            columns.Size,
+            {
+                "name": "s",
+                "vcpus": 2,
+                "memory_mb": 64,
+                "disk_gb": 1,
+                "cpu_burst": True,
+            },
+            "s (2 vCPUs, 64 MiB, 1 GiB, CPU burst)",
         ),
         (columns.Name, IMAGE, "a:1"),
         (columns.Name, {**IMAGE, "name": ""}, "a:1"),
@@ -47,9 +69,61 @@ IMAGE = {"ref": "a:1", "id": "u", "digest": "sha512:00", "name": "a:1"}
                     "image": IMAGE,
                     "reason": "killed",
                 },
+                {
+                    "name": "web",
+                    "status": "running",
+                    "health": "unhealthy",
+                    "paused": True,
+                },
+                {"name": "db", "status": "paused", "paused": True},
             ],
             "infra: running\n"
-            "job: exited, exit code 1, image a:1, index 2 (killed)",
+            "job: exited, exit code 1, image a:1, index 2 (killed)\n"
+            "web: running, unhealthy, to be paused\n"
+            "db: paused",
+        ),
+        (columns.Members, [{"name": "a", "image": IMAGE}], "a: a:1"),
+        (
+            columns.HealthCheck,
+            {**CHECK, "type": "http", "port": 80, "path": "/x"},
+            "http:80/x\nevery 10 s, within 3 s\n"
+            "unhealthy after 3 failures, then restarted",
+        ),
+        (
+            columns.HealthCheck,
+            {
+                **CHECK,
+                "type": "exec",
+                "command": ["a", "b c"],
+                "restart": False,
+                "start_period": 5,
+            },
+            "exec:a 'b c'\nevery 10 s, within 3 s\n"
+            "unhealthy after 3 failures\nstart period 5 s",
+        ),
+        (
+            columns.HealthCheck,
+            {**CHECK, "type": "tcp", "port": 5432},
+            "tcp:5432\nevery 10 s, within 3 s\n"
+            "unhealthy after 3 failures, then restarted",
+        ),
+        (
+            columns.Hooks,
+            {
+                "pre_start": None,
+                "pre_stop": {"command": ["sh", "-c", "a b"], "timeout": 5},
+            },
+            "pre_stop: sh -c 'a b' (within 5 s)",
+        ),
+        (
+            columns.Ulimits,
+            [{"name": "nofile", "soft": 1, "hard": 2}],
+            "nofile=1:2",
+        ),
+        (
+            columns.Rates,
+            {"write_iops": 5, "read_bps": 10, "read_iops": None},
+            "read_bps=10\nwrite_iops=5",
         ),
         (
             columns.Ports,

@@ -17,7 +17,8 @@ def parsed(*argv):
         parser.add_argument(f"--{option}")
     parser.add_argument("--min", type=int)
     parser.add_argument("--max", type=int)
-    parser.add_argument("--property", action=parseractions.KeyValueAction)
+    for option in ("property", "sysctl"):
+        parser.add_argument(f"--{option}", action=parseractions.KeyValueAction)
     spec.add_arguments(parser)
     return parser.parse_args(argv)
 
@@ -133,6 +134,33 @@ TWO = ("web", "--flavor", "f", "--container", "a=i", "--container", "b=i")
             "--mount '/a:b:c': it is not <path>[:<sub-path>][:ro].",
         ),
         (
+            (*ONE, "--health", "ping:1"),
+            "it is none of exec:<words>, http:<port>[/<path>], tcp:<port>.",
+        ),
+        ((*ONE, "--health", "tcp:db"), "'db' is not a number."),
+        (
+            (*ONE, "--health", "tcp:1,intervall=3"),
+            "'intervall=3' is none of interval=, timeout=, retries=,",
+        ),
+        (
+            (*ONE, "--health", "http:80/a,interval=5s"),
+            "'5s' is not a number of seconds.",
+        ),
+        (
+            (*ONE, "--health", "exec:a,restart=maybe"),
+            "'maybe' is neither yes nor no.",
+        ),
+        ((*ONE, "--health", "tcp:1", "--health", "tcp:2"), "given twice."),
+        ((*ONE, "--pre-stop", "a", "--pre-stop", "b"), "it is given twice."),
+        ((*ONE, "--run-to-completion", "1"), "'1' is neither yes nor no."),
+        ((*ONE, "--ulimit", "nofile"), "it is not <name>=<soft>[:<hard>]."),
+        ((*ONE, "--ulimit", "nofile=a"), "'a' is not a number."),
+        (
+            (*ONE, "--block-io", "read=1"),
+            "'read' is none of read-bps, write-bps, read-iops, write-iops.",
+        ),
+        ((*ONE, "--block-io", "read-iops=1K"), "'1K' is not a number."),
+        (
             ("--file", "nowhere.yaml"),
             "nowhere.yaml cannot be read: No such file or directory.",
         ),
@@ -142,6 +170,88 @@ def test_what_means_nothing(argv, message):
     with pytest.raises(exceptions.CommandError) as caught:
         body(*argv)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "asked"),
+    [
+        (
+            ("--health", "http:8080/a?b=c,interval=0.5,start-period=9"),
+            {
+                "health_check": {
+                    "type": "http",
+                    "port": 8080,
+                    "path": "/a?b=c",
+                    "interval": 0.5,
+                    "start_period": 9,
+                }
+            },
+        ),
+        (
+            ("--health", "http:8080"),
+            {"health_check": {"type": "http", "port": 8080}},
+        ),
+        (
+            ("--health", "tcp:5432,retries=1,timeout=2,restart=no"),
+            {
+                "health_check": {
+                    "type": "tcp",
+                    "port": 5432,
+                    "retries": 1,
+                    "timeout": 2,
+                    "restart": False,
+                }
+            },
+        ),
+        # only keys there are end a command
+        (
+            ("--health", "exec:dd if=a,of=b 'x,y',retries=2"),
+            {
+                "health_check": {
+                    "type": "exec",
+                    "command": ["dd", "if=a,of=b", "x,y"],
+                    "retries": 2,
+                }
+            },
+        ),
+        (
+            ("--pre-start", "sh -c 'a && b',timeout=1.5"),
+            {
+                "hooks": {
+                    "pre_start": {
+                        "command": ["sh", "-c", "a && b"],
+                        "timeout": 1.5,
+                    }
+                }
+            },
+        ),
+        (
+            ("--ulimit", "nproc=5"),
+            {"ulimits": [{"name": "nproc", "soft": 5, "hard": 5}]},
+        ),
+        (
+            ("--ulimit", "core=0:unlimited"),
+            {"ulimits": [{"name": "core", "soft": 0, "hard": -1}]},
+        ),
+        (("--block-io", "write-bps=2G"), {"block_io": {"write_bps": 2**31}}),
+        (("--block-io", "read-bps=7"), {"block_io": {"read_bps": 7}}),
+        (("--cpuset", "0-3,6"), {"cpuset": "0-3,6"}),
+        (("--pids-limit", "9"), {"pids_limit": 9}),
+    ],
+)
+def test_options_of_a_container(option, asked):
+    [container] = body(*ONE, *option)["containers"]
+    assert container == {"name": "main", "image": "i", **asked}
+    # the same, said of one of several
+    flag, value = option
+    separator = ":" if flag in ("--ulimit", "--block-io") else "="
+    containers = body(*TWO, flag, f"b{separator}{value}")["containers"]
+    assert containers[1] == {"name": "b", "image": "i", **asked}
+
+
+def test_sysctls(tmp_path):
+    asked = body(*ONE, "--sysctl", "kernel.sem=1 2", "--sysctl", "a=b=c")
+    assert asked["sysctls"] == {"kernel.sem": "1 2", "a": "b=c"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """What comes of waiting for sets."""
 
+import json
+
 import pytest
+import requests
 from caasclient.sdk import sets, waiting
 from keystoneauth1 import exceptions as ksa_exceptions
 from openstack import exceptions
@@ -140,6 +143,54 @@ def test_gone():
         Looks([a_set("DELETING")], []), a_set("ACTIVE"), status="DELETED"
     )
     waiting.check(seen, "DELETED", [])
+
+
+class Session:
+    """Answers every request with the same set."""
+
+    default_microversion = None
+    retriable_status_codes = None
+
+    def __init__(self, **answer):
+        self.answer = answer
+
+    def request(self, url, method, **_):
+        response = requests.Response()
+        response.status_code = 202
+        response.headers["x-openstack-request-id"] = "req-1"
+        response.headers["content-type"] = "application/json"
+        response._content = json.dumps({"set": self.answer}).encode()
+        return response
+
+
+def a_failure(request_id, reason):
+    return {
+        "action": "update",
+        "reason": reason,
+        "at": "2026-11-25T00:00:00Z",
+        "request_id": request_id,
+    }
+
+
+@pytest.mark.parametrize(
+    ("answered", "seen", "said"),
+    [
+        (None, None, ""),
+        (None, a_failure("req-1", "No."), "No."),
+        # it was there before, and this was no change
+        (a_failure("req-0", "No."), a_failure("req-0", "No."), ""),
+        (a_failure("req-0", "No."), a_failure("req-1", "Yes."), "Yes."),
+        # it failed before it was answered
+        (a_failure("req-1", "No."), a_failure("req-1", "No."), "No."),
+    ],
+)
+def test_taken_back(answered, seen, said):
+    asked = sets.Set.existing(id="1", name="n1")
+    asked.ask(Session(id="1", name="n1", failure=answered), "update", {})
+    later = a_set("ACTIVE")
+    later._update(failure=seen)
+    sentence = f"The update of set n1 (1) was taken back: {said}"
+    assert later.taken_back(asked) == (sentence if said else "")
 
 
 @pytest.mark.parametrize(
