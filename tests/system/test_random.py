@@ -25,7 +25,7 @@ SETS = 4
 IMAGE = "quickstart:1"
 FINAL = ("ACTIVE", "SHUTOFF")
 #: How long all may take to settle at the end.
-PATIENCE = 180
+PATIENCE = 60
 
 
 @pytest.fixture(scope="module")
@@ -266,16 +266,22 @@ class User:
 def settled(cloud: Cloud, set_id: str) -> dict[str, Any]:
     """The set, when all that was asked of it is done."""
 
+    last: dict[str, Any] = {}
+
     def done() -> dict[str, Any] | None:
         shown = cloud.show(set_id)
         assert shown is not None
+        last.update(shown)
         if shown["status"] not in FINAL or shown["change"]:
             return None
         if shown["status"] == "ACTIVE" and shown["reason"]:
             return None
         return shown
 
-    return wait_for(f"{set_id} to settle", done, PATIENCE)
+    try:
+        return wait_for(f"{set_id} to settle", done, PATIENCE)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {last}") from None
 
 
 def agree(engines: Engines, shown: dict[str, Any]) -> None:
@@ -361,6 +367,7 @@ def interfaces(stack: Stack) -> int:
     )
 
 
+@pytest.mark.timeout(1800)
 def test_whatever_is_asked_for(
     stack: Stack,
     cloud: Cloud,
