@@ -19,6 +19,9 @@ LABEL_PROJECT = "caas.project"
 #: Hash of what the container was made from; another one means: replace it.
 LABEL_CONFIG = "caas.config"
 
+#: Characters kept of what a command wrote.
+OUTPUT = 1000
+
 
 class EngineError(Exception):
     """The engine did not do it.
@@ -110,9 +113,23 @@ class RuntimeContainer:
 
 
 @dataclasses.dataclass(frozen=True)
+class Executed:
+    """What came of a command.
+
+    :ivar exit_code: None when it took too long and was killed.
+    :ivar output: the end of what it wrote, stdout and stderr about as they
+        came, without white space around it; :data:`OUTPUT` characters at
+        most.
+    """
+
+    exit_code: int | None
+    output: str
+
+
+@dataclasses.dataclass(frozen=True)
 class RuntimeEvent:
-    """:ivar action: ``start``, ``die``, ``oom``, ``update`` (of its limits,
-        by whomever) or ``destroy``.
+    """:ivar action: ``start``, ``die``, ``oom``, ``pause``, ``unpause``,
+        ``rename``, ``update`` (of its limits, by whomever) or ``destroy``.
     :ivar error: as of :class:`RuntimeContainer`.
     """
 
@@ -146,6 +163,17 @@ def in_use(used: int, limit: int) -> EngineError:
         f"{limit >> 20} MiB there would be.",
         permanent=True,
     )
+
+
+def tail(written: bytes) -> str:
+    """As :attr:`Executed.output` has it."""
+    # no database takes a zero byte in a text
+    text = written.decode(errors="replace").replace("\0", "\ufffd")
+    return text.strip()[-OUTPUT:].strip()
+
+
+def _lacking(what: str) -> EngineError:
+    return EngineError(f"This container engine cannot {what}.", permanent=True)
 
 
 class Runtime(abc.ABC):
@@ -183,7 +211,8 @@ class Runtime(abc.ABC):
     def stop(self, runtime_id: str, grace_period: int) -> RuntimeContainer:
         """SIGTERM (or the image's stop signal), after grace_period s SIGKILL.
 
-        0 kills at once.  One that does not run is left as it is.
+        0 kills at once.  One that does not run is left as it is, one that is
+        paused is thawed, so that it sees the signal.
         """
 
     @abc.abstractmethod
@@ -217,6 +246,53 @@ class Runtime(abc.ABC):
             others: the set is being started.
         :returns: the parent to name when creating containers.
         """
+
+    # Not every engine can do these.
+
+    def pause(self, runtime_id: str, paused: bool) -> RuntimeContainer:
+        """Freeze or thaw its processes; return its state after.
+
+        One that does not run is left as it is.  A paused one can only be
+        thawed, stopped, killed or removed.
+        """
+        raise _lacking("freeze containers")
+
+    def signal(self, runtime_id: str, name: str) -> None:
+        """Send a signal to its first process.
+
+        One that is paused gets it when it is thawed, but for ``KILL``.  One
+        that does not run, or is gone, is no error.
+
+        :param name: without ``SIG``.
+        """
+        raise _lacking("send signals")
+
+    def rename(self, runtime_id: str, name: str) -> None:
+        """Have the engine call it by another name; its labels stay.
+
+        A name that another container has is an error, which may pass.
+        """
+        raise _lacking("rename containers")
+
+    def execute(
+        self, runtime_id: str, command: Sequence[str], timeout: float
+    ) -> Executed:
+        """Run a command in a running container, as its user.
+
+        After ``timeout`` s it is killed with all it started.  One that cannot
+        be run (not found, say) has exit code 126 or 127, and why as output.
+        It is an error when the container does not run or is paused.
+        """
+        raise _lacking("run commands in containers")
+
+    def run(self, config: ContainerConfig, timeout: float) -> Executed:
+        """Run a container to its end and remove it, whatever comes of it.
+
+        After ``timeout`` s it is killed.  One of that name, which a crash may
+        have left, is replaced.  What cannot be made or started is an error,
+        as with :meth:`create` and :meth:`start`.
+        """
+        raise _lacking("run containers to their end")
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """End the streams of events, so that their readers return."""
