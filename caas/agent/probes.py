@@ -1,116 +1,130 @@
-"""Checks of health over the network, from inside the network of a set."""
+"""Health checks over the network, from within the network of a set.
 
-import ctypes
+Those that run a command are the runtime driver's.
+"""
+
+import contextlib
 import os
+import re
 import socket
-import threading
 import time
+import urllib.parse
+from collections.abc import Iterable
 
+from caas.drivers.network import namespaces
+from caas.drivers.network.base import NetworkError
 from caas.model import spec
 
-_CLONE_NEWNET = 0x40000000
-#: Most bytes of an answer that are looked at.
-_STATUS_LINE = 256
 _LOOPBACK = "127.0.0.1"
-
-_libc = ctypes.CDLL(None, use_errno=True)
+_STATUS = re.compile(rb"HTTP/\d\.\d (\d{3})(?!\d)")
+#: Bytes of an answer in which its first line has to end.
+_LONGEST_LINE = 1024
+#: Characters of a path that are told.
+_LONGEST_PATH = 80
+# All printable ASCII but the space stays as it is in a path.
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def probe(check: spec.HealthCheck, pid: int, address: str | None) -> str:
-    """Check over HTTP or TCP.
+    """What is wrong, as a short sentence without a full stop; "" if nothing.
 
-    :param pid: of a process in the network namespace of the set.
-    :param address: of the set, for what does not listen on 127.0.0.1.
-    :returns: what is wrong, without a stop at the end; "" if all is well.
+    It goes to the loopback address and, if nothing listens there, to
+    ``address``.  It takes ``check.timeout`` s at most and never raises.
+
+    :param check: of type ``http`` or ``tcp``.
+    :param pid: of a process in the network of the set.
+    :param address: of the set.
     """
-    end = time.monotonic() + check.timeout
-    said = f"connection refused on port {check.port}"
-    for host in (_LOOPBACK, address):
-        if host is None:
-            continue
-        try:
-            connection = _socket_in(pid)
-        except OSError as error:
-            return f"the network of the set cannot be entered: {_why(error)}"
-        with connection:
-            try:
-                connection.settimeout(_left(end))
-                connection.connect((host, check.port))
-                return _ask(connection, check, end)
-            except ConnectionRefusedError:
-                continue
-            except TimeoutError:
-                return f"no answer within {check.timeout:g} s"
-            except OSError as error:
-                said = f"port {check.port}: {_why(error)}"
-    return said
+    deadline = time.monotonic() + check.timeout
+    port = check.port or 0
+    hosts = [_LOOPBACK, *([address] if address else [])]
+    try:
+        sockets = _sockets(pid, len(hosts))
+    except NetworkError:
+        return "the container does not run"
+    except (OSError, RuntimeError) as e:
+        return f"its network cannot be entered: {e}"
+    try:
+        ways = zip(sockets, hosts, strict=True)
+        way, host = _connected(ways, port, deadline)
+        return _get(check, way, host, deadline) if check.type == "http" else ""
+    except TimeoutError:
+        return f"no answer within {check.timeout:g} s"
+    except ConnectionRefusedError:
+        return f"connection refused on port {port}"
+    except (ConnectionResetError, BrokenPipeError):
+        return f"connection reset on port {port}"
+    except OSError as e:
+        return f"no connection to port {port}: {e.strerror or e}"
+    finally:
+        for each in sockets:
+            each.close()
 
 
-def _ask(
-    connection: socket.socket, check: spec.HealthCheck, end: float
+def _sockets(pid: int, count: int) -> list[socket.socket]:
+    """Sockets in the network of a process; they stay in it."""
+    namespace = namespaces.open_of(pid)
+    try:
+        return namespaces.call_in(
+            namespace,
+            lambda: [
+                socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                for _ in range(count)
+            ],
+        )
+    finally:
+        os.close(namespace)
+
+
+def _connected(
+    ways: Iterable[tuple[socket.socket, str]], port: int, deadline: float
+) -> tuple[socket.socket, str]:
+    """The first of some sockets and hosts that is not refused."""
+    for way, host in ways:
+        way.settimeout(_left(deadline))
+        with contextlib.suppress(ConnectionRefusedError):
+            way.connect((host, port))
+            # where nothing listens, the port may be given to this very socket
+            if way.getsockname() != way.getpeername():
+                return way, host
+    raise ConnectionRefusedError
+
+
+def _get(
+    check: spec.HealthCheck, way: socket.socket, host: str, deadline: float
 ) -> str:
-    if check.type == "tcp":
-        return ""
-    where = f":{check.port}{check.path}"
-    request = (
-        f"GET {check.path} HTTP/1.1\r\n"
-        f"Host: {_LOOPBACK}:{check.port}\r\n"
-        "User-Agent: caas-agent\r\n"
-        "Accept: */*\r\n"
-        "Connection: close\r\n\r\n"
+    path = urllib.parse.quote(check.path, _PRINTABLE, errors="replace")
+    way.settimeout(_left(deadline))
+    way.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: {host}:{check.port}\r\n"
+        "User-Agent: caas-agent\r\nAccept: */*\r\n"
+        "Connection: close\r\n\r\n".encode("ascii")
     )
-    connection.sendall(request.encode("ascii", errors="replace"))
-    answer = b""
-    while b"\n" not in answer and len(answer) < _STATUS_LINE:
-        connection.settimeout(_left(end))
-        part = connection.recv(_STATUS_LINE)
-        if not part:
+    line = b""
+    while b"\n" not in line and len(line) < _LONGEST_LINE:
+        way.settimeout(_left(deadline))
+        data = way.recv(_LONGEST_LINE)
+        if not data:
             break
-        answer += part
-    words = answer.split(b"\n", 1)[0].split()
-    if (
-        len(words) < 2
-        or not words[0].startswith(b"HTTP/")
-        or not words[1].isdigit()
-    ):
-        return f"no HTTP answer from {where}"
-    status = int(words[1])
-    return "" if 200 <= status < 400 else f"HTTP status {status} from {where}"
+        line += data
+    where = f":{check.port}{_shortened(path)}"
+    if not line:
+        return f"connection closed without an answer from {where}"
+    status = _STATUS.match(line)
+    if status is None:
+        return f"no answer of HTTP from {where}"
+    code = int(status[1])
+    return "" if 200 <= code < 400 else f"HTTP status {code} from {where}"
 
 
-def _left(end: float) -> float:
-    left = end - time.monotonic()
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
     return left
 
 
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
-def _socket_in(pid: int) -> socket.socket:
-    """A TCP socket of another network namespace.
-
-    It stays there wherever the thread is that uses it, so a thread of its
-    own enters the namespace and ends there.
-    """
-    made: list[socket.socket] = []
-    failed: list[OSError] = []
-
-    def enter() -> None:
-        try:
-            with open(f"/proc/{pid}/ns/net") as namespace:
-                if _libc.setns(namespace.fileno(), _CLONE_NEWNET):
-                    number = ctypes.get_errno()
-                    raise OSError(number, os.strerror(number))
-            made.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-        except OSError as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=enter, name="probe", daemon=True)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return made[0]
+def _shortened(path: str) -> str:
+    if len(path) <= _LONGEST_PATH:
+        return path
+    return f"{path[: _LONGEST_PATH - 3]}..."

@@ -21,6 +21,9 @@ HOOK = "hook"
 #: Hash of what the container was made from; another one means: replace it.
 LABEL_CONFIG = "caas.config"
 
+#: Characters kept of what a command wrote.
+OUTPUT = 1000
+
 
 class EngineError(Exception):
     """The engine did not do it.
@@ -115,18 +118,20 @@ class RuntimeContainer:
 class Executed:
     """What came of a command.
 
-    :ivar exit_code: None if it did not end in its time and was killed.
-    :ivar output: the end of what it printed, to stdout and stderr.
+    :ivar exit_code: None when it took too long and was killed.
+    :ivar output: the end of what it wrote, stdout and stderr about as they
+        came, without white space around it; :data:`OUTPUT` characters at
+        most.
     """
 
     exit_code: int | None
-    output: str = ""
+    output: str
 
 
 @dataclasses.dataclass(frozen=True)
 class RuntimeEvent:
-    """:ivar action: ``start``, ``die``, ``oom``, ``update`` (of its limits,
-        by whomever), ``pause``, ``unpause``, ``rename`` or ``destroy``.
+    """:ivar action: ``start``, ``die``, ``oom``, ``pause``, ``unpause``,
+        ``rename``, ``update`` (of its limits, by whomever) or ``destroy``.
     :ivar error: as of :class:`RuntimeContainer`.
     """
 
@@ -162,10 +167,15 @@ def in_use(used: int, limit: int) -> EngineError:
     )
 
 
-def _unable(what: str) -> EngineError:
-    return EngineError(
-        f"The engine of this host cannot {what}.", permanent=True
-    )
+def tail(written: bytes) -> str:
+    """As :attr:`Executed.output` has it."""
+    # no database takes a zero byte in a text
+    text = written.decode(errors="replace").replace("\0", "\ufffd")
+    return text.strip()[-OUTPUT:].strip()
+
+
+def _lacking(what: str) -> EngineError:
+    return EngineError(f"This container engine cannot {what}.", permanent=True)
 
 
 class Runtime(abc.ABC):
@@ -203,7 +213,8 @@ class Runtime(abc.ABC):
     def stop(self, runtime_id: str, grace_period: int) -> RuntimeContainer:
         """SIGTERM (or the image's stop signal), after grace_period s SIGKILL.
 
-        0 kills at once.  One that does not run is left as it is.
+        0 kills at once.  One that does not run is left as it is, one that is
+        paused is thawed, so that it sees the signal.
         """
 
     @abc.abstractmethod
@@ -238,40 +249,52 @@ class Runtime(abc.ABC):
         :returns: the parent to name when creating containers.
         """
 
-    # What some engine may not be able to do.
+    # Not every engine can do these.
 
     def pause(self, runtime_id: str, paused: bool) -> RuntimeContainer:
-        """Freeze the processes of a container, or have them go on.
+        """Freeze or thaw its processes; return its state after.
 
-        One that does not run is left as it is.
+        One that does not run is left as it is.  A paused one can only be
+        thawed, stopped, killed or removed.
         """
-        raise _unable("pause containers")
+        raise _lacking("freeze containers")
 
     def signal(self, runtime_id: str, name: str) -> None:
-        """Send a signal to the first process of a container, if it runs.
+        """Send a signal to its first process.
+
+        One that is paused gets it when it is thawed, but for ``KILL``.  One
+        that does not run, or is gone, is no error.
 
         :param name: without ``SIG``.
         """
-        raise _unable("send signals")
+        raise _lacking("send signals")
 
     def rename(self, runtime_id: str, name: str) -> None:
-        """Give a container another name in the engine."""
-        raise _unable("rename containers")
+        """Have the engine call it by another name; its labels stay.
+
+        A name that another container has is an error, which may pass.
+        """
+        raise _lacking("rename containers")
 
     def execute(
         self, runtime_id: str, command: Sequence[str], timeout: float
     ) -> Executed:
-        """Run a command in a running container, and kill it when its time
-        (s) is over.  One that cannot be run ends with 126 or 127.
+        """Run a command in a running container, as its user.
+
+        After ``timeout`` s it is killed with all it started.  One that cannot
+        be run (not found, say) has exit code 126 or 127, and why as output.
+        It is an error when the container does not run or is paused.
         """
-        raise _unable("run commands in containers")
+        raise _lacking("run commands in containers")
 
     def run(self, config: ContainerConfig, timeout: float) -> Executed:
-        """Run a container to its end, or kill it when its time (s) is over.
+        """Run a container to its end and remove it, whatever comes of it.
 
-        Nothing of it stays; what an earlier call left of that name goes.
+        After ``timeout`` s it is killed.  One of that name, which a crash may
+        have left, is replaced.  What cannot be made or started is an error,
+        as with :meth:`create` and :meth:`start`.
         """
-        raise _unable("run containers to their end")
+        raise _lacking("run containers to their end")
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """End the streams of events, so that their readers return."""

@@ -1,18 +1,22 @@
 """Containers in a Docker Engine, with the least number of calls to it."""
 
 import contextlib
+import dataclasses
 import datetime
 import json
+import os
 import pathlib
 import re
+import signal
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import requests
 
-from caas.drivers.runtime import base, cgroups, execute, infra
+from caas.drivers.runtime import base, cgroups, execution, infra
 from caas.drivers.runtime.engine import Absent, Conflict, Engine, translate
 from caas.drivers.runtime.names import Names
 from caas.model import spec
@@ -28,11 +32,13 @@ _LEAST_MEMORY = 6 << 20
 _INFRA_MEMORY = 16 << 20
 _INFRA_PIDS = 16
 _NEVER = "0001-01-01T00:00:00Z"
-_STATES = {"restarting": "running", "removing": "dead"}
 _EVENTS = (
-    *("start", "die", "oom", "update", "pause", "unpause", "rename"),
-    "destroy",
+    *("start", "die", "oom", "pause", "unpause"),
+    *("rename", "update", "destroy"),
 )
+# Lines of a log that are read for the end of it; each has 16 KiB at most.
+_LOG_LINES = 64
+_STATES = {"restarting": "running", "removing": "dead"}
 # How Docker's init process says that it cannot run the command.
 _INIT_SAYS = re.compile(r"\[FATAL tini \(\d+\)\] (exec .* failed: .*)")
 
@@ -146,6 +152,80 @@ class DockerRuntime(base.Runtime):
                 with self._engine.call(what) as api:
                     api.wait(runtime_id, condition="removed")
 
+    def pause(self, runtime_id: str, paused: bool) -> base.RuntimeContainer:
+        there = self._inspect(runtime_id)
+        if there.state != ("running" if paused else "paused"):
+            return there
+        done = "paused" if paused else "thawed"
+        with self._engine.call(f"The container cannot be {done}") as api:
+            (api.pause if paused else api.unpause)(runtime_id)
+        return self._inspect(runtime_id)
+
+    def signal(self, runtime_id: str, name: str) -> None:
+        # gone, or it does not run
+        with contextlib.suppress(Absent, Conflict):
+            there = self._inspect(runtime_id)
+            number = getattr(signal, f"SIG{name}", None)
+            if there.state == "paused" and number and name != "KILL":
+                # the engine would thaw it; it cannot end meanwhile, so the
+                # process is the one meant
+                os.kill(there.pid, number)
+                return
+            # It notes that the container was stopped by hand.  Only restart
+            # policies heed that, and ours have none.
+            with self._engine.call("The signal cannot be sent") as api:
+                api.kill(runtime_id, name)
+
+    def rename(self, runtime_id: str, name: str) -> None:
+        if self._inspect(runtime_id).name == name:
+            return
+        with self._engine.call("The container cannot be renamed") as api:
+            api.rename(runtime_id, name)
+
+    def execute(
+        self, runtime_id: str, command: Sequence[str], timeout: float
+    ) -> base.Executed:
+        return execution.execute(self._engine, runtime_id, command, timeout)
+
+    def run(
+        self, config: base.ContainerConfig, timeout: float
+    ) -> base.Executed:
+        # like no other, so that one left over is replaced
+        labels = {**config.labels, base.LABEL_CONFIG: uuid.uuid4().hex}
+        runtime_id = self.create(dataclasses.replace(config, labels=labels))
+        try:
+            self.start(runtime_id, look=False)
+            exit_code = self._wait(runtime_id, timeout)
+            with self._engine.call("The log cannot be read") as api:
+                log = api.logs(runtime_id, tail=_LOG_LINES)
+            output = base.tail(log)
+            if exit_code in (126, 127):
+                said = _INIT_SAYS.findall(output)
+                if said:
+                    output = f"The command cannot be run: {said[-1]}."
+            return base.Executed(exit_code, output)
+        finally:
+            self.remove(runtime_id)
+
+    def _wait(self, runtime_id: str, timeout: float) -> int | None:
+        """Its exit code; None if it has not ended after ``timeout`` s."""
+        deadline = time.monotonic() + timeout
+        with self._engine.call("The container cannot be waited for") as api:
+            try:
+                ended = api.wait(
+                    runtime_id,
+                    timeout=timeout,  # type: ignore[arg-type]
+                )
+                return int(ended["StatusCode"])
+            except (
+                requests.exceptions.ReadTimeout,
+                requests.exceptions.ConnectionError,
+            ):
+                # waiting for more of an answer that has begun is the latter
+                if time.monotonic() < deadline:
+                    raise
+                return None
+
     def events(self, since: datetime.datetime) -> Iterator[base.RuntimeEvent]:
         label = f"{base.LABEL_DEPLOYMENT}={self._deployment}"
         what = "The events of the engine are lost"
@@ -243,53 +323,6 @@ class DockerRuntime(base.Runtime):
                 mem_limit=memory,
                 memswap_limit=memory,
             )
-
-    def pause(self, runtime_id: str, paused: bool) -> base.RuntimeContainer:
-        there = self._inspect(runtime_id)
-        if there.state != ("running" if paused else "paused"):
-            return there
-        what = "The container cannot be " + ("paused" if paused else "resumed")
-        # it may have ended just now
-        with contextlib.suppress(Conflict), self._engine.call(what) as api:
-            (api.pause if paused else api.unpause)(runtime_id)
-        return self._inspect(runtime_id)
-
-    def signal(self, runtime_id: str, name: str) -> None:
-        what = "The signal cannot be sent"
-        with contextlib.suppress(Conflict), self._engine.call(what) as api:
-            api.kill(runtime_id, signal=f"SIG{name}")
-
-    def rename(self, runtime_id: str, name: str) -> None:
-        if self._inspect(runtime_id).name == name:
-            return
-        with self._engine.call("The container cannot be renamed") as api:
-            api.rename(runtime_id, name)
-
-    def execute(
-        self, runtime_id: str, command: Sequence[str], timeout: float
-    ) -> base.Executed:
-        return execute.execute(self._engine, runtime_id, command, timeout)
-
-    def run(
-        self, config: base.ContainerConfig, timeout: float
-    ) -> base.Executed:
-        self.remove(config.name)
-        runtime_id = self.create(config)
-        try:
-            self.start(runtime_id, look=False)
-            with self._engine.call("The container cannot be run") as api:
-                try:
-                    done = api.wait(runtime_id, timeout=timeout)  # type: ignore[arg-type]
-                    code: int | None = done["StatusCode"]
-                except (
-                    requests.exceptions.ReadTimeout,
-                    requests.exceptions.ConnectionError,
-                ):
-                    code = None
-                log = api.logs(runtime_id, tail=20)
-            return base.Executed(code, execute.tail(log))
-        finally:
-            self.remove(runtime_id)
 
     def close(self) -> None:
         with self._lock:

@@ -19,7 +19,8 @@ POOL = 64
 # Wrappings around the one thing that went wrong, outermost first.
 _WRAPPINGS = (
     re.compile(r"^failed to create (shim task|task for container): "),
-    re.compile(r"^OCI runtime (create|start) failed: "),
+    re.compile(r"^OCI runtime (create|start|exec) failed: "),
+    re.compile(r"^exec failed: "),
     re.compile(r"^runc (create|start) failed: "),
     re.compile(r"^container_linux\.go:\d+: "),
     re.compile(r"^starting container process caused: "),

@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import hashlib
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,8 +17,11 @@ from caas.drivers.faults import Faults
 from caas.drivers.runtime import base
 from caas.model import spec
 
-_UP = ("running", "paused")
 _EXIT = re.compile(r"exit (\d+)\s*$")
+_SLEEP = re.compile(r"sleep (\d+)$")
+_ALIVE = ("running", "paused")
+# Signals that do not end a program which has made no arrangements.
+_HARMLESS = {"CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "WINCH"}
 
 
 def _now() -> datetime.datetime:
@@ -34,13 +38,32 @@ def _program(config: base.ContainerConfig) -> str:
     return " ".join((*(config.entrypoint or ()), *(config.command or ())))
 
 
+def _cannot(program: str) -> str:
+    """Why a program cannot be run, "" if it can."""
+    if not program.startswith("no-such"):
+        return ""
+    return f"{program.split()[0]}: executable file not found in $PATH."
+
+
+def _exit_code(program: str) -> int | None:
+    """What it ends with at once; None if it goes on."""
+    done = _EXIT.search(program)
+    if done:
+        return int(done[1])
+    return {"true": 0, "false": 1}.get(program)
+
+
 class FakeRuntime(base.Runtime):
     """Containers are records; their commands decide what they do.
 
     ``true``, ``false`` and ``sh -c "... exit N"`` end as soon as they are
     started; one that begins with ``no-such`` cannot be run; one that holds
-    ``trap '' TERM`` ends by SIGKILL only; everything else runs until it is
+    ``trap '' TERM`` does not end of SIGTERM; everything else runs until it is
     stopped or killed.
+
+    Commands run in containers, and containers run to their end, come out as
+    ``answers`` say; those not in it as above, with no output, ``sleep N``
+    ending after its time, and everything else at once with code 0.
 
     :param faults: shared with the other fakes of the host.
     :param images: references the engine has; None for every one.
@@ -52,11 +75,10 @@ class FakeRuntime(base.Runtime):
     :ivar groups: caps of the cgroups there are, by set id.
     :ivar boosted: those of them whose CPU time is not capped.
     :ivar used_mb: memory in use in them; 0 if not here.
-    :ivar signals: that were sent, with the engine id.
-    :ivar commands: that were run, in containers and by containers that are
-        run to their end.
-    :ivar answers: what comes of such a command, where it is not by itself
-        plain.
+    :ivar answers: what comes of commands, by entrypoint and command.
+    :ivar executed: names of containers and what was run in them, or by
+        :meth:`run`, in order.
+    :ivar signals: names of containers and signals sent to them, in order.
     """
 
     def __init__(
@@ -77,9 +99,11 @@ class FakeRuntime(base.Runtime):
         self.groups: dict[str, spec.Resources] = {}
         self.boosted: set[str] = set()
         self.used_mb: dict[str, int] = {}
-        self.signals: list[tuple[str, str]] = []
-        self.commands: list[tuple[str, ...]] = []
         self.answers: dict[tuple[str, ...], base.Executed] = {}
+        self.executed: list[tuple[str, tuple[str, ...]]] = []
+        self.signals: list[tuple[str, str]] = []
+        # signals of paused containers
+        self._pending: dict[str, list[str]] = {}
         self._events: list[base.RuntimeEvent] = []
         self._changed = threading.Condition(threading.RLock())
         self._streams = 0
@@ -116,91 +140,39 @@ class FakeRuntime(base.Runtime):
 
     def create(self, config: base.ContainerConfig) -> str:
         with self.faults.call("runtime.create", config.name), self._changed:
-            if (
-                config.image
-                and self.images is not None
-                and config.image not in self.images
-            ):
-                raise base.EngineError(
-                    f"The engine has no image {config.image}.", permanent=True
-                )
-            if config.infra_id and config.infra_id not in self.containers:
-                raise base.EngineError(
-                    f"There is no infra container {config.infra_id}."
-                )
-            for there in list(self.containers.values()):
-                if there.name != config.name:
-                    continue
-                if (
-                    there.labels.get(base.LABEL_CONFIG)
-                    == config.labels.get(base.LABEL_CONFIG)
-                    and self.configs[there.id].infra_id == config.infra_id
-                ):
-                    return there.id
-                self._remove(there.id)
-            self._made += 1
-            runtime_id = hashlib.sha256(
-                f"{config.name} {self._made}".encode()
-            ).hexdigest()
-            self.configs[runtime_id] = config
-            self.containers[runtime_id] = base.RuntimeContainer(
-                id=runtime_id,
-                name=config.name,
-                labels=dict(config.labels),
-                state="created",
-                limits=_limits(config),
-            )
-            return runtime_id
+            return self._create(config)
 
     def start(
         self, runtime_id: str, *, look: bool = True
     ) -> base.RuntimeContainer:
         with self.faults.call("runtime.start", runtime_id), self._changed:
             there = self._get(runtime_id)
-            if there.state in _UP:
+            if there.state == "running":
                 return there
-            config = self.configs[runtime_id]
-            if config.infra_id:
-                infra = self.containers.get(config.infra_id)
-                if infra is None or infra.state not in _UP:
-                    raise base.EngineError(
-                        "The infra container of the set does not run."
-                    )
-            program = _program(config)
-            cannot = (
-                f"The container cannot be started: {program.split()[0]}: "
-                "executable file not found in $PATH."
-                if program.startswith("no-such")
-                else ""
-            )
-            if cannot and not self.init:
-                raise base.EngineError(cannot, permanent=True)
-            self._pid += 1
-            self._put(
-                runtime_id,
-                state="running",
-                pid=self._pid,
-                exit_code=None,
-                oom_killed=False,
-                started_at=self.clock().isoformat(),
-                finished_at=None,
-                error="",
-            )
-            self._emit(runtime_id, "start")
-            done = _EXIT.search(program)
-            if cannot:
-                self._put(runtime_id, error=cannot)
-                self._die(runtime_id, 127)
-            elif program in ("true", "false") or done:
-                code = int(done[1]) if done else int(program == "false")
-                self._die(runtime_id, code)
+            if there.state == "paused":
+                raise base.EngineError(
+                    "The container cannot be started: it is paused."
+                )
+            self._start(runtime_id)
+            program = _program(self.configs[runtime_id])
+            why = _cannot(program)
+            exit_code = 127 if why else _exit_code(program)
+            if why:
+                self._put(
+                    runtime_id,
+                    error=f"The container cannot be started: {why}",
+                )
+            if exit_code is not None:
+                self._die(runtime_id, exit_code)
             return self.containers[runtime_id]
 
     def stop(
         self, runtime_id: str, grace_period: int
     ) -> base.RuntimeContainer:
         with self.faults.call("runtime.stop", runtime_id), self._changed:
-            if self._get(runtime_id).state in _UP:
+            if self._get(runtime_id).state in _ALIVE:
+                self._thaw(runtime_id)
+            if self._get(runtime_id).state == "running":
                 program = _program(self.configs[runtime_id])
                 deaf = grace_period == 0 or "trap '' TERM" in program
                 self._die(runtime_id, 137 if deaf else 143)
@@ -210,6 +182,76 @@ class FakeRuntime(base.Runtime):
         with self.faults.call("runtime.remove", runtime_id), self._changed:
             if runtime_id in self.containers:
                 self._remove(runtime_id)
+
+    def pause(self, runtime_id: str, paused: bool) -> base.RuntimeContainer:
+        with self.faults.call("runtime.pause", runtime_id), self._changed:
+            there = self._get(runtime_id)
+            if paused and there.state == "running":
+                self._put(runtime_id, state="paused")
+                self._emit(runtime_id, "pause")
+            elif not paused:
+                self._thaw(runtime_id)
+            return self.containers[runtime_id]
+
+    def signal(self, runtime_id: str, name: str) -> None:
+        with self.faults.call("runtime.signal", runtime_id), self._changed:
+            there = self.containers.get(runtime_id)
+            if f"SIG{name}" not in signal.Signals.__members__:
+                raise base.EngineError(
+                    f"The signal cannot be sent: there is no {name}.",
+                    permanent=True,
+                )
+            if there is None or there.state not in _ALIVE:
+                return
+            self.signals.append((there.name, name))
+            if there.state == "paused" and name != "KILL":
+                self._pending.setdefault(runtime_id, []).append(name)
+            else:
+                self._deliver(runtime_id, name)
+
+    def rename(self, runtime_id: str, name: str) -> None:
+        with self.faults.call("runtime.rename", runtime_id), self._changed:
+            there = self._get(runtime_id)
+            other = self.named(name)
+            if there.name == name:
+                return
+            if other is not None:
+                raise base.EngineError(
+                    "The container cannot be renamed: the name "
+                    f"{name} is in use by the container {other.id[:12]}."
+                )
+            self._put(runtime_id, name=name)
+            self._emit(runtime_id, "rename")
+
+    def execute(
+        self, runtime_id: str, command: Sequence[str], timeout: float
+    ) -> base.Executed:
+        with self.faults.call("runtime.execute", runtime_id), self._changed:
+            there = self._get(runtime_id)
+            if there.state != "running":
+                is_not = "paused" if there.state == "paused" else "not running"
+                raise base.EngineError(
+                    "The command cannot be run: the container "
+                    f"{runtime_id[:12]} is {is_not}."
+                )
+            self.executed.append((there.name, tuple(command)))
+            return self._answer(tuple(command), timeout)
+
+    def run(
+        self, config: base.ContainerConfig, timeout: float
+    ) -> base.Executed:
+        with self.faults.call("runtime.run", config.name), self._changed:
+            runtime_id = self._create(config, anew=True)
+            try:
+                self._start(runtime_id)
+                command = (*(config.entrypoint or ()), *(config.command or ()))
+                self.executed.append((config.name, command))
+                answer = self._answer(command, timeout)
+                if answer.exit_code is not None:
+                    self._die(runtime_id, answer.exit_code)
+            finally:
+                self._remove(runtime_id)
+            return answer
 
     def events(self, since: datetime.datetime) -> Iterator[base.RuntimeEvent]:
         with self.faults.call("runtime.events"), self._changed:
@@ -253,64 +295,6 @@ class FakeRuntime(base.Runtime):
             if boost:
                 self.boosted.add(set_id)
             return f"/fake/{set_id}"
-
-    def pause(self, runtime_id: str, paused: bool) -> base.RuntimeContainer:
-        with self.faults.call("runtime.pause", runtime_id), self._changed:
-            there = self._get(runtime_id)
-            if there.state == ("running" if paused else "paused"):
-                state = "paused" if paused else "running"
-                self._put(runtime_id, state=state)
-                self._emit(runtime_id, "pause" if paused else "unpause")
-            return self.containers[runtime_id]
-
-    def signal(self, runtime_id: str, name: str) -> None:
-        with self.faults.call("runtime.signal", runtime_id), self._changed:
-            if self._get(runtime_id).state not in _UP:
-                return
-            self.signals.append((runtime_id, name))
-            if name == "KILL":
-                self._die(runtime_id, 137)
-
-    def rename(self, runtime_id: str, name: str) -> None:
-        with self.faults.call("runtime.rename", runtime_id), self._changed:
-            if self._get(runtime_id).name == name:
-                return
-            if self.named(name):
-                raise base.EngineError(f"The name {name} is taken.")
-            self._put(runtime_id, name=name)
-            self._emit(runtime_id, "rename")
-
-    def execute(
-        self, runtime_id: str, command: Sequence[str], timeout: float
-    ) -> base.Executed:
-        with self.faults.call("runtime.execute", runtime_id), self._changed:
-            if self._get(runtime_id).state != "running":
-                raise base.EngineError("The container does not run.")
-            return self._answer(tuple(command))
-
-    def run(
-        self, config: base.ContainerConfig, timeout: float
-    ) -> base.Executed:
-        with self.faults.call("runtime.run", config.name), self._changed:
-            infra = self.containers.get(config.infra_id or "")
-            if config.infra_id and (infra is None or infra.state not in _UP):
-                raise base.EngineError(
-                    "The infra container of the set does not run."
-                )
-            return self._answer(
-                (*(config.entrypoint or ()), *(config.command or ()))
-            )
-
-    def _answer(self, command: tuple[str, ...]) -> base.Executed:
-        self.commands.append(command)
-        if command in self.answers:
-            return self.answers[command]
-        program = " ".join(command)
-        if program.startswith("no-such"):
-            return base.Executed(127, "executable file not found in $PATH")
-        done = _EXIT.search(program)
-        code = int(done[1]) if done else int(program == "false")
-        return base.Executed(code)
 
     def close(self) -> None:
         self.disconnect()
@@ -357,7 +341,7 @@ class FakeRuntime(base.Runtime):
         with self._changed:
             self.lose_events()
             for there in list(self.containers.values()):
-                if there.state in _UP:
+                if there.state in _ALIVE:
                     self._die(there.id, 137)
             self.lose_events(False)
             self.disconnect()
@@ -372,12 +356,108 @@ class FakeRuntime(base.Runtime):
                 f"There is no container {runtime_id[:12]}."
             ) from None
 
+    def _create(
+        self, config: base.ContainerConfig, *, anew: bool = False
+    ) -> str:
+        """:param anew: replace one of that name even if it is the same."""
+        if (
+            config.image
+            and self.images is not None
+            and config.image not in self.images
+        ):
+            raise base.EngineError(
+                f"The engine has no image {config.image}.", permanent=True
+            )
+        if config.infra_id and config.infra_id not in self.containers:
+            raise base.EngineError(
+                f"There is no infra container {config.infra_id}."
+            )
+        there = self.named(config.name)
+        if there is not None:
+            if (
+                not anew
+                and there.labels.get(base.LABEL_CONFIG)
+                == config.labels.get(base.LABEL_CONFIG)
+                and self.configs[there.id].infra_id == config.infra_id
+            ):
+                return there.id
+            self._remove(there.id)
+        self._made += 1
+        runtime_id = hashlib.sha256(
+            f"{config.name} {self._made}".encode()
+        ).hexdigest()
+        self.configs[runtime_id] = config
+        self.containers[runtime_id] = base.RuntimeContainer(
+            id=runtime_id,
+            name=config.name,
+            labels=dict(config.labels),
+            state="created",
+            limits=_limits(config),
+        )
+        return runtime_id
+
+    def _start(self, runtime_id: str) -> None:
+        config = self.configs[runtime_id]
+        if config.infra_id:
+            infra = self.containers.get(config.infra_id)
+            if infra is None or infra.state not in _ALIVE:
+                raise base.EngineError(
+                    "The infra container of the set does not run."
+                )
+        why = _cannot(_program(config))
+        if why and not self.init:
+            raise base.EngineError(
+                f"The container cannot be started: {why}", permanent=True
+            )
+        self._pid += 1
+        self._put(
+            runtime_id,
+            state="running",
+            pid=self._pid,
+            exit_code=None,
+            oom_killed=False,
+            started_at=self.clock().isoformat(),
+            finished_at=None,
+            error="",
+        )
+        self._emit(runtime_id, "start")
+
+    def _thaw(self, runtime_id: str) -> None:
+        if self.containers[runtime_id].state != "paused":
+            return
+        self._put(runtime_id, state="running")
+        self._emit(runtime_id, "unpause")
+        for name in self._pending.pop(runtime_id, ()):
+            self._deliver(runtime_id, name)
+
+    def _deliver(self, runtime_id: str, name: str) -> None:
+        program = _program(self.configs[runtime_id])
+        ended = self.containers[runtime_id].state not in _ALIVE
+        deaf = name == "TERM" and "trap '' TERM" in program
+        if not (ended or deaf or name in _HARMLESS):
+            self._die(runtime_id, 128 + signal.Signals[f"SIG{name}"])
+
+    def _answer(
+        self, command: tuple[str, ...], timeout: float
+    ) -> base.Executed:
+        if command in self.answers:
+            return self.answers[command]
+        program = " ".join(command)
+        why = _cannot(program)
+        if why:
+            return base.Executed(127, f"The command cannot be run: {why}")
+        sleep = _SLEEP.match(program)
+        if sleep and int(sleep[1]) > timeout:
+            return base.Executed(None, "")
+        return base.Executed(_exit_code(program) or 0, "")
+
     def _put(self, runtime_id: str, **changes: Any) -> None:
         self.containers[runtime_id] = dataclasses.replace(
             self.containers[runtime_id], **changes
         )
 
     def _die(self, runtime_id: str, exit_code: int) -> None:
+        self._pending.pop(runtime_id, None)
         self._put(
             runtime_id,
             state="exited",
@@ -388,7 +468,7 @@ class FakeRuntime(base.Runtime):
         self._emit(runtime_id, "die")
 
     def _remove(self, runtime_id: str) -> None:
-        if self.containers[runtime_id].state in _UP:
+        if self.containers[runtime_id].state in _ALIVE:
             self._die(runtime_id, 137)
         self._emit(runtime_id, "destroy")
         del self.containers[runtime_id], self.configs[runtime_id]

@@ -397,6 +397,168 @@ def test_smallest_caps(kit: Kit) -> None:
     )
 
 
+def processes(api: docker.APIClient, container: str) -> list[str]:
+    """The commands that run in a container, below its init process."""
+    listed = api.top(container)
+    column = listed["Titles"].index("CMD")
+    return [each[column] for each in listed["Processes"][1:]]
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        (
+            "echo one; sleep 0.3; echo two >&2; sleep 0.3;"
+            " printf ' three \\n'; exit 3",
+            base.Executed(3, "one\ntwo\n three"),
+        ),
+        ("printf 'a\\377\\000b'", base.Executed(0, "a\ufffd\ufffdb")),
+        (
+            "for i in $(seq 2000); do printf '\\303\\266'; done",
+            base.Executed(0, "\N{LATIN SMALL LETTER O WITH DIAERESIS}" * 1000),
+        ),
+        (
+            "yes x | head -c 20000000; echo; echo end",
+            base.Executed(0, "x\n" * 498 + "\nend"),
+        ),
+        # it ends; what it leaves behind still holds its output
+        ("sleep 1000 & echo a", base.Executed(0, "a")),
+        # it goes on; its output has ended
+        ("exec >&- 2>&-; sleep 1; exit 4", base.Executed(4, "")),
+    ],
+)
+def test_output_of_commands(
+    kit: Kit, script: str, found: base.Executed
+) -> None:
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    command = ["sh", "-c", script]
+    assert kit.runtime.execute(there, command, 60) == found
+
+
+def test_a_command_that_takes_too_long_is_killed(
+    kit: Kit, api: docker.APIClient
+) -> None:
+    """With all it started, though it writes all the time, and says so."""
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    for script, said in (
+        ("trap '' TERM; echo a; sleep 500 & sleep 500; true", "a"),
+        ("yes", "y\n" * 499 + "y"),
+        ("while true; do echo b; sleep 0.05; done | cat", None),
+        ("exec >&- 2>&-; sleep 500; true", ""),
+    ):
+        begun = time.monotonic()
+        found = kit.runtime.execute(there, ["sh", "-c", script], 1)
+        assert 1 <= time.monotonic() - begun < 3
+        assert found.exit_code is None
+        if said is None:
+            assert set(found.output.split()) == {"b"}
+        else:
+            assert found.output == said
+        poll(lambda: processes(api, there) == ["sleep 1000"])
+
+
+def test_commands_are_run_as_the_container_is(kit: Kit) -> None:
+    there = kit.business(
+        "a",
+        infra_id=kit.infra(),
+        user="1234",
+        working_dir="/tmp",
+        env={"WHO": "$(me)"},
+    )
+    kit.runtime.start(there)
+    for found in (
+        kit.runtime.execute(
+            there, ["sh", "-c", 'id -u; pwd; echo "$WHO"'], 20
+        ),
+        kit.runtime.execute(
+            there,
+            ["env", "sh", "-c", 'id -u; pwd; echo "$0"', "$(me)"],
+            20,
+        ),
+    ):
+        assert found == base.Executed(0, "1234\n/tmp\n$(me)")
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("/etc", 'exec: "/etc": permission denied.'),
+        (
+            "/bin/no",
+            'exec: "/bin/no": stat /bin/no: no such file or directory.',
+        ),
+    ],
+)
+def test_why_a_command_cannot_be_run(kit: Kit, command: str, why: str) -> None:
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    found = kit.runtime.execute(there, [command], 20)
+    assert found.exit_code in (126, 127)
+    assert found.output == f"The command cannot be run: {why}"
+
+
+def test_no_command_can_be_run_without_its_folder(kit: Kit) -> None:
+    there = kit.business("a", infra_id=kit.infra(), working_dir="/tmp/a")
+    kit.runtime.start(there)
+    rmdir = kit.runtime.execute(there, ["rmdir", "/tmp/a"], 20)
+    assert rmdir == base.Executed(0, "")
+    found = kit.runtime.execute(there, ["true"], 20)
+    assert found.exit_code in (126, 127)
+    assert "/tmp/a" in found.output
+    assert "OCI" not in found.output
+
+
+def test_a_command_in_a_container_that_ends(kit: Kit) -> None:
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    killer = threading.Timer(1, kit.runtime.stop, (there, 0))
+    killer.start()
+    begun = time.monotonic()
+    found = kit.runtime.execute(there, ["sleep", "500"], 60)
+    assert found == base.Executed(137, "")
+    assert time.monotonic() - begun < 20
+    killer.join()
+
+
+def test_output_of_runs(kit: Kit) -> None:
+    infra = kit.infra()
+    for script, timeout, found in (
+        (
+            "echo a; sleep 0.3; echo b >&2; exit 3",
+            20,
+            base.Executed(3, "a\nb"),
+        ),
+        ("echo a; sleep 1000", 2, base.Executed(None, "a")),
+        (
+            "yes xxxx | head -c 3000000; printf y",
+            30,
+            # a log is read by lines
+            base.Executed(0, "xxxx\n" * 63 + "y"),
+        ),
+    ):
+        config = kit.config("hook", "sh", "-c", script, infra_id=infra)
+        assert kit.runtime.run(config, timeout) == found
+        (only,) = kit.runtime.list(kit.set_id)
+        assert only.id == infra
+
+
+def test_a_signal_changes_nothing_else(
+    kit: Kit, api: docker.APIClient
+) -> None:
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+
+    def told() -> dict[str, Any]:
+        found = api.inspect_container(there)
+        return {k: found[k] for k in ("State", "HostConfig", "Config")}
+
+    before = told()
+    kit.runtime.signal(there, "URG")
+    assert told() == before
+
+
 def test_nothing_is_left(make_conf, image: str, api: docker.APIClient) -> None:
     def mounts() -> int:
         return len(
@@ -569,11 +731,19 @@ class OwnEngine:
             return docker.APIClient(self.url, version="auto").ping()
         return False
 
+    def pid(self) -> int:
+        assert self.process
+        return self.process.pid
+
+    def containerd(self) -> int:
+        """Its pid."""
+        pid = self.folder / "exec/containerd/containerd.pid"
+        return int(pid.read_text())
+
     def kill(self) -> None:
         """SIGKILL, of containerd as well, as a crash of the machine's."""
         assert self.process
-        pid = self.folder / "exec/containerd/containerd.pid"
-        containerd = int(pid.read_text())
+        containerd = self.containerd()
         self.process.kill()
         self.process.wait()
         with contextlib.suppress(ProcessLookupError):
@@ -653,3 +823,49 @@ def test_engine_that_stops_answering(make_conf, own_engine: OwnEngine) -> None:
     assert not error.value.permanent
     assert "did not answer within 1 s" in error.value.message
     poll(lambda: runtime.info().version)
+
+
+def test_commands_in_an_engine_that_stops_answering(
+    make_conf, own_engine: OwnEngine
+) -> None:
+    docker.APIClient(own_engine.url, version="auto").import_image_from_data(
+        busybox_tar(), repository="busybox", tag="own"
+    )
+    runtime = DockerRuntime(
+        make_conf(docker__url=own_engine.url, docker__timeout=2)
+    )
+    with kit_of(runtime, "busybox:own") as kit:
+        infra = kit.infra()
+        there = kit.business("a", infra_id=infra)
+        runtime.start(there)
+        config = kit.config("hook", infra_id=infra)
+        calls = (
+            lambda: runtime.execute(there, ["sleep", "5"], 1),
+            lambda: runtime.run(config, 1),
+        )
+        for stopped, wait, call in (
+            *((own_engine.pid(), 0.0, each) for each in calls),
+            *((own_engine.containerd(), 0.0, each) for each in calls),
+            # while it runs
+            *((own_engine.pid(), 0.7, each) for each in calls),
+        ):
+            timer = threading.Timer(wait, os.kill, (stopped, signal.SIGSTOP))
+            timer.start()
+            if not wait:
+                timer.join()
+            begun = time.monotonic()
+            try:
+                with pytest.raises(base.EngineError) as error:
+                    call()
+            finally:
+                timer.join()
+                os.kill(stopped, signal.SIGCONT)
+            assert time.monotonic() - begun < 15
+            assert not error.value.permanent
+            assert "did not" in error.value.message
+            poll(lambda: runtime.info().version)
+        # all is well again
+        assert runtime.execute(there, ["true"], 20) == base.Executed(0, "")
+        assert runtime.run(
+            kit.config("hook", "true", infra_id=infra), 20
+        ) == base.Executed(0, "")

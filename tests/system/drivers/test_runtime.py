@@ -392,3 +392,253 @@ def test_group_again_and_removed_twice(kit: Kit) -> None:
     assert parent == kit.cgroup_parent
     assert kit.runtime.group(kit.set_id, None) is None
     assert kit.runtime.group(kit.set_id, None) is None
+
+
+def state_of(kit: Kit, runtime_id: str) -> base.RuntimeContainer:
+    (found,) = [c for c in kit.runtime.list(kit.set_id) if c.id == runtime_id]
+    return found
+
+
+def test_pause_and_again(kit: Kit) -> None:
+    watch = Watch(kit.runtime, now())
+    there = kit.business("a", infra_id=kit.infra())
+    assert kit.runtime.pause(there, True).state == "created"
+    running = kit.runtime.start(there)
+    for paused, state in (
+        *((False, "running"), (True, "paused"), (True, "paused")),
+        *((False, "running"), (False, "running")),
+    ):
+        found = kit.runtime.pause(there, paused)
+        assert found == dataclasses.replace(running, state=state)
+        assert state_of(kit, there) == found
+    kit.runtime.stop(there, 0)
+    for paused in (True, False):
+        assert kit.runtime.pause(there, paused).state == "exited"
+    watch.wait(there, "die")
+    assert [e.action for e in watch.events if e.id == there] == [
+        "start",
+        "pause",
+        "unpause",
+        "die",
+    ]
+
+
+def test_a_paused_one_is_not_started(kit: Kit) -> None:
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    kit.runtime.pause(there, True)
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.start(there)
+    assert not error.value.permanent
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.execute(there, ["true"], 5)
+    assert not error.value.permanent
+    assert state_of(kit, there).state == "paused"
+
+
+def test_a_paused_one_that_is_stopped_sees_the_signal(kit: Kit) -> None:
+    watch = Watch(kit.runtime, now())
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    kit.runtime.pause(there, True)
+    begun = now()
+    assert kit.runtime.stop(there, 20).exit_code == 143
+    assert (now() - begun).total_seconds() < 10
+    watch.wait(there, "die")
+    assert [e.action for e in watch.events if e.id == there][-2:] == [
+        "unpause",
+        "die",
+    ]
+
+
+def test_a_paused_one_is_stopped_at_once_or_removed(kit: Kit) -> None:
+    infra = kit.infra()
+    for name in ("a", "b"):
+        there = kit.business(name, infra_id=infra)
+        kit.runtime.start(there)
+        kit.runtime.pause(there, True)
+        if name == "a":
+            assert kit.runtime.stop(there, 0).state == "exited"
+        kit.runtime.remove(there)
+    assert [c.id for c in kit.runtime.list(kit.set_id)] == [infra]
+
+
+def test_signal(kit: Kit) -> None:
+    watch = Watch(kit.runtime, now())
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.signal(there, "HUP")
+    kit.runtime.start(there)
+    kit.runtime.signal(there, "URG")
+    assert state_of(kit, there).state == "running"
+    kit.runtime.signal(there, "HUP")
+    assert watch.wait(there, "die").exit_code == 129
+    kit.runtime.signal(there, "HUP")
+    kit.runtime.start(there)
+    kit.runtime.signal(there, "KILL")
+    assert watch.wait(there, "die", count=2).exit_code == 137
+    kit.runtime.remove(there)
+    kit.runtime.signal(there, "HUP")
+
+
+def test_signal_that_is_none(kit: Kit) -> None:
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    for paused in (False, True):
+        kit.runtime.pause(there, paused)
+        with pytest.raises(base.EngineError) as error:
+            kit.runtime.signal(there, "FOO")
+        assert error.value.permanent
+
+
+def test_a_signal_waits_until_a_paused_one_is_thawed(kit: Kit) -> None:
+    watch = Watch(kit.runtime, now())
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    kit.runtime.pause(there, True)
+    kit.runtime.signal(there, "HUP")
+    assert state_of(kit, there).state == "paused"
+    kit.runtime.pause(there, False)
+    assert watch.wait(there, "die").exit_code == 129
+
+
+def test_a_paused_one_is_killed_at_once(kit: Kit) -> None:
+    watch = Watch(kit.runtime, now())
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    kit.runtime.pause(there, True)
+    kit.runtime.signal(there, "KILL")
+    assert watch.wait(there, "die").exit_code == 137
+
+
+def test_rename_and_again(kit: Kit) -> None:
+    watch = Watch(kit.runtime, now())
+    infra = kit.infra()
+    there = kit.business("a", infra_id=infra)
+    other = kit.business("b", infra_id=infra)
+    kit.runtime.start(there)
+    before = state_of(kit, there)
+    new = f"caas-test-{kit.set_id}-c"
+    for _ in range(2):
+        kit.runtime.rename(there, new)
+        assert state_of(kit, there) == dataclasses.replace(before, name=new)
+    watch.wait(there, "rename")
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.rename(other, new)
+    assert not error.value.permanent
+    # the name it had is free
+    kit.runtime.rename(other, before.name)
+    kit.runtime.stop(there, 0)
+    assert kit.runtime.start(there).state == "running"
+    # once infra is called otherwise, those that share its network go on
+    kit.runtime.rename(infra, f"caas-test-{kit.set_id}-d")
+    assert kit.runtime.start(other).state == "running"
+
+
+def test_execute(kit: Kit) -> None:
+    there = kit.business("a", infra_id=kit.infra())
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.execute(there, ["true"], 5)
+    assert not error.value.permanent
+    kit.runtime.start(there)
+    for command, code in (
+        (("true",), 0),
+        (("false",), 1),
+        (("sh", "-c", "exit 7"), 7),
+    ):
+        found = kit.runtime.execute(there, command, 20)
+        assert found == base.Executed(code, "")
+    kit.runtime.stop(there, 0)
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.execute(there, ["true"], 5)
+    assert not error.value.permanent
+    kit.runtime.remove(there)
+    with pytest.raises(base.EngineError):
+        kit.runtime.execute(there, ["true"], 5)
+
+
+def test_execute_what_takes_too_long(kit: Kit) -> None:
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    begun = now()
+    found = kit.runtime.execute(there, ["sleep", "1000"], 1)
+    assert found == base.Executed(None, "")
+    assert (now() - begun).total_seconds() < 5
+    assert state_of(kit, there).state == "running"
+
+
+def test_execute_what_cannot_be_run(kit: Kit) -> None:
+    there = kit.business("a", infra_id=kit.infra())
+    kit.runtime.start(there)
+    found = kit.runtime.execute(there, ["no-such-program"], 5)
+    assert found.exit_code in (126, 127)
+    assert found.output.startswith("The command cannot be run: ")
+    assert "no-such-program" in found.output
+    assert found.output.endswith("not found in $PATH.")
+
+
+def test_run(kit: Kit) -> None:
+    infra = kit.infra()
+    for command, code in (
+        (("true",), 0),
+        (("sh", "-c", "exit 7"), 7),
+        (("sleep", "1000"), None),
+    ):
+        begun = now()
+        config = kit.config("hook", *command, infra_id=infra)
+        found = kit.runtime.run(config, 1 if code is None else 20)
+        assert found == base.Executed(code, "")
+        assert (now() - begun).total_seconds() < 10
+        assert [c.id for c in kit.runtime.list(kit.set_id)] == [infra]
+
+
+def test_run_is_told_by_events(kit: Kit) -> None:
+    watch = Watch(kit.runtime, now())
+    infra = kit.infra()
+    kit.runtime.run(kit.config("hook", "false", infra_id=infra), 20)
+    kit.runtime.remove(infra)
+    watch.wait(infra, "destroy")
+    mine = [e for e in watch.events if e.labels[base.LABEL_NAME] == "hook"]
+    assert [e.action for e in mine] == ["start", "die", "destroy"]
+    assert mine[1].exit_code == 1
+
+
+def test_run_replaces_what_a_crash_left(kit: Kit) -> None:
+    infra = kit.infra()
+    config = kit.config("hook", infra_id=infra)
+    left = kit.runtime.create(config)
+    kit.runtime.start(left)
+    again = dataclasses.replace(config, command=("true",))
+    assert kit.runtime.run(again, 20) == base.Executed(0, "")
+    assert [c.id for c in kit.runtime.list(kit.set_id)] == [infra]
+
+
+def test_run_what_cannot_be_run(
+    make_runtime: Callable[..., base.Runtime], image: str
+) -> None:
+    with kit_of(make_runtime(init=True), image) as kit:
+        infra = kit.infra()
+        config = kit.config("hook", "no-such-program", infra_id=infra)
+        found = kit.runtime.run(config, 20)
+        assert found.exit_code == 127
+        assert found.output.startswith("The command cannot be run: ")
+        assert "no-such-program" in found.output
+    with kit_of(make_runtime(init=False), image) as kit:
+        infra = kit.infra()
+        config = kit.config("hook", "no-such-program", infra_id=infra)
+        with pytest.raises(base.EngineError) as error:
+            kit.runtime.run(config, 20)
+        assert error.value.permanent
+        assert [c.id for c in kit.runtime.list(kit.set_id)] == [infra]
+
+
+def test_run_without_image_or_infra(kit: Kit) -> None:
+    infra = kit.infra()
+    config = kit.config("hook", infra_id=infra)
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.run(dataclasses.replace(config, image="no/such:one"), 5)
+    assert error.value.permanent
+    kit.runtime.stop(infra, 0)
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.run(config, 5)
+    assert not error.value.permanent
+    assert [c.id for c in kit.runtime.list(kit.set_id)] == [infra]

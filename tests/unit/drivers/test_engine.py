@@ -37,6 +37,13 @@ WHAT = "The container cannot be started"
         ),
         (
             500,
+            "OCI runtime exec failed: exec failed: unable to start container "
+            'process: exec: "/x": permission denied: unknown\r\n',
+            True,
+            f'{WHAT}: exec: "/x": permission denied.',
+        ),
+        (
+            500,
             "unable to find user joe: no matching entries in passwd file",
             True,
             f"{WHAT}: unable to find user joe: no matching entries in passwd "

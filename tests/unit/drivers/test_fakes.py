@@ -1,8 +1,12 @@
 """The levers of the fakes, on which other tests rely."""
 
+import concurrent.futures
 import contextlib
+import dataclasses
 import datetime
+import signal
 import threading
+from typing import Any
 
 import pytest
 
@@ -164,3 +168,89 @@ def test_image_of_one_fake_is_known_to_the_other() -> None:
         runtime.create(base.ContainerConfig("a", "caas.local/image:abc", {}))
     reference = image.ensure(ref, wire.Pull("id", "token"), lambda s: None)
     assert runtime.create(base.ContainerConfig("a", reference, {}))
+
+
+def test_answers_to_commands() -> None:
+    faults = Faults()
+    runtime = FakeRuntime(faults=faults)
+    there = runtime.create(config("a", "sleep", "1000"))
+    runtime.start(there)
+    failed = base.Executed(9, "why")
+    runtime.answers["check", "-x"] = failed
+    assert runtime.execute(there, ["check", "-x"], 1) == failed
+    assert runtime.execute(there, ["check"], 1) == base.Executed(0, "")
+    assert runtime.execute(there, ["sleep", "2"], 1).exit_code is None
+    hook = dataclasses.replace(config("b", "-x"), entrypoint=("check",))
+    assert runtime.run(hook, 1) == failed
+    assert runtime.named("b") is None
+    assert runtime.executed == [
+        ("a", ("check", "-x")),
+        ("a", ("check",)),
+        ("a", ("sleep", "2")),
+        ("b", ("check", "-x")),
+    ]
+    faults.fail("runtime.execute", base.EngineError("no"))
+    with pytest.raises(base.EngineError, match="no"):
+        runtime.execute(there, ["true"], 1)
+    with (
+        faults.hold("runtime.run", lambda name: name == "b") as gate,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+    ):
+        running = pool.submit(runtime.run, hook, 1)
+        gate.wait_for_callers()
+        # the engine is not held up by it
+        assert runtime.execute(there, ["true"], 1).exit_code == 0
+        assert not running.done()
+        gate.open()
+        assert running.result(10) == failed
+
+
+def test_signals_are_kept() -> None:
+    runtime = FakeRuntime()
+    there = runtime.create(config("a", "sh", "-c", "trap '' TERM; sleep 9"))
+    runtime.signal(there, "HUP")
+    runtime.start(there)
+    for name in ("TERM", "URG"):
+        runtime.signal(there, name)
+    assert runtime.containers[there].state == "running"
+    runtime.pause(there, True)
+    runtime.signal(there, "TERM")
+    runtime.signal(there, "USR1")
+    assert runtime.containers[there].state == "paused"
+    runtime.pause(there, False)
+    assert runtime.containers[there].exit_code == 128 + signal.SIGUSR1
+    assert runtime.signals == [
+        ("a", "TERM"),
+        ("a", "URG"),
+        ("a", "TERM"),
+        ("a", "USR1"),
+    ]
+
+
+def test_a_restart_of_the_engine_ends_paused_ones() -> None:
+    runtime = FakeRuntime()
+    there = runtime.create(config("a", "sleep", "1000"))
+    runtime.start(there)
+    runtime.pause(there, True)
+    runtime.signal(there, "HUP")
+    runtime.restart()
+    assert runtime.containers[there].state == "exited"
+    runtime.start(there)
+    # signals end with what they were for
+    runtime.pause(there, True)
+    assert runtime.pause(there, False).state == "running"
+
+
+def test_an_engine_may_lack_some() -> None:
+    """Verbs that are not asked of every engine say so, for good."""
+    there: Any = FakeRuntime()
+    for call in (
+        lambda: base.Runtime.pause(there, "a", True),
+        lambda: base.Runtime.signal(there, "a", "HUP"),
+        lambda: base.Runtime.rename(there, "a", "b"),
+        lambda: base.Runtime.execute(there, "a", ["true"], 1),
+        lambda: base.Runtime.run(there, config("a"), 1),
+    ):
+        with pytest.raises(base.EngineError, match="cannot") as error:
+            call()
+        assert error.value.permanent
