@@ -282,7 +282,8 @@ class Found:
         for there in containers:
             name = config.name_of(there)
             if there.labels.get(base.LABEL_ROLE) == base.HOOK:
-                # left by a start that was broken off
+                # nobody is starting anything: it was left by a start that
+                # was broken off
                 self.strays[there.id] = name
                 continue
             if _incarnation(there) != self.incarnation or not name:
