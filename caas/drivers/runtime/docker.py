@@ -241,7 +241,9 @@ class DockerRuntime(base.Runtime):
                     path.write_text(value, encoding="ascii")
                 except OSError as e:
                     raise base.EngineError(
-                        cannot_set(key, e.strerror or ""), permanent=True
+                        "The network of the set cannot be set up: "
+                        + cannot_set(key, e.strerror or ""),
+                        permanent=True,
                     ) from e
 
         try:

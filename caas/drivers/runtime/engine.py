@@ -61,9 +61,14 @@ _USERS_FAULT = re.compile(
     r"|trying to mount a directory onto a file"
     r"|: (no such file or directory|permission denied|is a directory"
     r"|not a directory)(: unknown)?$"
+    r"|is not in a separate kernel namespace"
     r"|rlimit type \d+: operation not permitted"
 )
-_TRANSIENT = re.compile(r"non[ -]running container|\bmount", re.IGNORECASE)
+_TRANSIENT = re.compile(
+    # the infra container, which is made anew
+    r"non[ -]running container|no such container|\bmount",
+    re.IGNORECASE,
+)
 
 
 class Absent(EngineError):
@@ -174,13 +179,13 @@ def translate(what: str, status: int, text: str) -> EngineError:
 
 
 def cannot_set(key: str, why: str) -> str:
-    """A sentence on a kernel parameter that could not be written.
+    """The end of a sentence on a kernel parameter that could not be written.
 
     :param why: as strerror(3) has it.
     """
     if why.lower() == "no such file or directory":
-        return f"The kernel of this host has no parameter {key} for a set."
-    return f"The kernel parameter {key} does not take its value: {why}."
+        return f"the kernel of this host has no parameter {key} for a set."
+    return f"the kernel parameter {key} does not take its value: {why}."
 
 
 def clean(text: str) -> str:

@@ -57,6 +57,8 @@ class Views:
         folder = self._of(set_id) / _checked(name)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            # the container's user reads it, whoever that is
+            folder.chmod(0o755)
             _write(folder, share)
         except OSError as e:
             raise EngineError(
