@@ -36,6 +36,10 @@ _ENGINE_PATH = re.compile(
     r"/[^\s\"':,]*/(overlay2|containers|containerd|image|mounts|volumes)/"
     r"[^\s\"':,]*"
 )
+# One that is not there, or not any more.
+_NO_SOURCE = re.compile(
+    r'invalid mount config for type "bind": .*?(/[^\s:]+).*'
+)
 # A kernel parameter that does not take its value, or that is not there.
 _SYSCTL = re.compile(
     r"^.*/proc/sys/(?P<key>[a-z0-9_/]+): (?P<why>no such file or directory"
@@ -199,7 +203,13 @@ def clean(text: str) -> str:
     text = text.removesuffix(": unknown")
     text = _MOUNT.sub(_told_mount, text)
     text = _RLIMIT.sub(_told_limit, text)
+    text = _NO_SOURCE.sub(_told_source, text)
     return _ENGINE_PATH.sub("...", text)
+
+
+def _told_source(match: re.Match[str]) -> str:
+    name = match[1].rsplit("/", 1)[-1]
+    return f'mounting "{name}" of this host, which cannot be found'
 
 
 def _told_limit(match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ A folder for each container, which is mounted into it: its files are replaced
 when the limits change, so that who reads one reads all of it.
 """
 
+import os
 import pathlib
 import re
 import shutil
@@ -80,10 +81,15 @@ class Views:
     def of_kernel(self) -> dict[str, str]:
         """Files of lxcfs by where they belong; none if it does not run."""
         root = self._lxcfs
-        if root is None or not root.is_mount():
+        if root is None or not os.path.ismount(root):
             return {}
-        found = {target: root / target.lstrip("/") for target in _LXCFS}
-        return {t: str(path) for t, path in found.items() if path.exists()}
+        try:
+            # of one that died the kernel still has an answer to the above
+            os.listdir(root / "proc")
+        except OSError:
+            return {}
+        found = {target: f"{root}{target}" for target in _LXCFS}
+        return {t: path for t, path in found.items() if os.path.exists(path)}
 
     def mounts(self, config: ContainerConfig) -> list[dict[str, Any]]:
         """Mounts by which a container sees its own limits."""

@@ -298,8 +298,8 @@ def test_looking_at_cgroups_costs_next_to_nothing(
 
 
 @contextlib.contextmanager
-def lxcfs(folder: pathlib.Path) -> Iterator[None]:
-    folder.mkdir()
+def lxcfs(folder: pathlib.Path) -> Iterator[subprocess.Popen[bytes]]:
+    folder.mkdir(exist_ok=True)
     process = subprocess.Popen(
         ["lxcfs", "-f", f"--pidfile={folder}.pid", str(folder)],
         stdout=subprocess.DEVNULL,
@@ -307,7 +307,7 @@ def lxcfs(folder: pathlib.Path) -> Iterator[None]:
     )
     try:
         poll(folder.is_mount)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(10)
@@ -353,3 +353,38 @@ def test_without_lxcfs_proc_is_the_hosts(
             run_in(api, there, "cat /proc/meminfo").splitlines()[0]
             == (pathlib.Path("/proc/meminfo").read_text().splitlines()[0])
         )
+
+
+def test_lxcfs_that_died(
+    make_conf, image: str, api: docker.APIClient, tmp_path: pathlib.Path
+) -> None:
+    folder = tmp_path / "lxcfs"
+    conf = make_conf(docker__lxcfs=str(folder))
+    with kit_of(DockerRuntime(conf), image) as kit:
+        infra = kit.infra()
+        first, second = (
+            {"infra_id": infra, "memory_bytes": size << 20}
+            for size in (64, 32)
+        )
+        with lxcfs(folder) as process:
+            there = kit.business("a", **first)
+            kit.runtime.start(there)
+            process.kill()
+            process.wait()
+            said = run_in(api, there, "cat /proc/meminfo 2>&1 || true")
+            assert "not connected" in said
+            # what is made now does without it
+            other = kit.business("b", **second)
+            kit.runtime.start(other)
+            host = pathlib.Path("/proc/meminfo").read_text().split()[1]
+            read = "head -1 /proc/meminfo"
+            assert run_in(api, other, read).split()[1] == host
+        kit.runtime.stop(there, 0)
+        with pytest.raises(base.EngineError) as error:
+            kit.runtime.start(there)
+        assert not error.value.permanent
+        assert str(tmp_path) not in error.value.message
+        # a new one serves who is started from now on
+        with lxcfs(folder):
+            kit.runtime.start(there)
+            assert run_in(api, there, read).split()[1] == str(64 << 10)

@@ -82,6 +82,20 @@ WHAT = "The container cannot be started"
         ),
         (
             400,
+            'invalid mount config for type "bind": bind source path does not '
+            "exist: /var/lib/lxcfs/proc/cpuinfo",
+            False,
+            f'{WHAT}: mounting "cpuinfo" of this host, which cannot be found.',
+        ),
+        (
+            400,
+            'invalid mount config for type "bind": stat /var/lib/lxcfs/proc/'
+            "cpuinfo: transport endpoint is not connected",
+            False,
+            f'{WHAT}: mounting "cpuinfo" of this host, which cannot be found.',
+        ),
+        (
+            400,
             "No such container: 12ab",
             False,
             f"{WHAT}: No such container: 12ab.",

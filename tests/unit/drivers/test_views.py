@@ -89,7 +89,7 @@ def test_lxcfs_that_is(
 ) -> None:
     (tmp_path / "lxcfs/proc").mkdir(parents=True)
     (tmp_path / "lxcfs/proc/meminfo").touch()
-    monkeypatch.setattr(pathlib.Path, "is_mount", lambda path: True)
+    monkeypatch.setattr(os.path, "ismount", lambda path: True)
     views = Views(tmp_path / "views", tmp_path / "lxcfs")
     # of what there is in it, an older one having less
     assert {m["Target"]: m["Source"] for m in views.mounts(CONFIG)} == {
