@@ -33,9 +33,11 @@ def digest(container: spec.ContainerSpec) -> str:
 
     A container with another one is replaced, so an upgrade of the agent must
     never change it: what is empty or None is left out, and thus a new field
-    changes no old hash.  CPU, memory and restart policy can be changed in
-    place and have no part in it.
+    changes no old hash.  CPU, memory, restart policy, health check and what
+    is done before a start can be changed in place and have no part in it; the
+    hook before a stop is kept with the container it was given to.
     """
+    hook, block_io = container.hooks.pre_stop, container.block_io
     fields: dict[str, Any] = {
         "image": container.image.digest,
         "command": container.command,
@@ -47,10 +49,33 @@ def digest(container: spec.ContainerSpec) -> str:
         "mounts": [
             [m.path, m.sub_path, m.read_only] for m in container.mounts
         ],
+        "ulimits": sorted([u.name, u.soft, u.hard] for u in container.ulimits),
+        "pids_limit": container.pids_limit,
+        "cpuset": container.cpuset,
+        "block_io": _said(dataclasses.asdict(block_io)) if block_io else None,
+        "pre_stop": [hook.command, float(hook.timeout)] if hook else None,
     }
-    said = {k: v for k, v in fields.items() if v not in (None, {}, [], "")}
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_said(fields), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in fields.items() if v not in (None, {}, [], "")}
+
+
+def pre_stop(labels: Mapping[str, str]) -> spec.Hook | None:
+    """What is to be run in a container before it is stopped.
+
+    :param labels: it was made with; what is wanted by now may be another one.
+    """
+    try:
+        told = json.loads(labels.get(base.LABEL_PRE_STOP, "null"))
+        if told is None:
+            return None
+        return spec.Hook(tuple(map(str, told["command"])), told["timeout"])
+    except (ValueError, TypeError, KeyError):
+        # by whoever made it, not by us
+        return None
 
 
 def full_name(set_id: str, incarnation: int | None, name: str) -> str:
@@ -91,7 +116,17 @@ def infra(
             dict.fromkeys(p for c in wanted.containers for p in c.spec.ports)
         ),
         cgroup_parent=group,
+        sysctls={k: v for k, v in wanted.sysctls.items() if not _of_nic(k)},
     )
+
+
+def late_sysctls(wanted: wire.Wanted) -> dict[str, str]:
+    """Those that can be written when the network has been plugged."""
+    return {k: v for k, v in wanted.sysctls.items() if _of_nic(k)}
+
+
+def _of_nic(key: str) -> bool:
+    return ".eth0." in key
 
 
 def business(
@@ -113,14 +148,17 @@ def business(
         base.LABEL_CONFIG: digest(made_of),
         LABEL_INFRA: infra_id,
     }
-    caps = limits(wanted, made_of)
+    if (hook := made_of.hooks.pre_stop) is not None:
+        labels[base.LABEL_PRE_STOP] = json.dumps(dataclasses.asdict(hook))
+    caps, part = limits(wanted, made_of), share(wanted, made_of)
+    told = {"CAAS_CPU": part.cpu, "CAAS_MEM": part.memory} if part else {}
     return base.ContainerConfig(
         name=full_name(wanted.id, wanted.incarnation, made_of.name),
         image=image,
         labels=labels,
         command=made_of.command,
         entrypoint=made_of.entrypoint,
-        env=made_of.env,
+        env=told | made_of.env,
         working_dir=made_of.working_dir,
         user=made_of.user,
         ports=made_of.ports,
@@ -132,6 +170,11 @@ def business(
         cgroup_parent=group,
         millicpus=caps.millicpus if caps else None,
         memory_bytes=caps.memory_bytes if caps else None,
+        ulimits=made_of.ulimits,
+        pids_limit=made_of.pids_limit,
+        cpuset=made_of.cpuset,
+        block_io=made_of.block_io,
+        share=part,
     )
 
 
@@ -146,11 +189,6 @@ def hook(made: base.ContainerConfig, hook: spec.Hook) -> base.ContainerConfig:
         command=hook.command[1:],
         ports=(),
     )
-
-
-def pre_stop(labels: Mapping[str, str]) -> spec.Hook | None:
-    """The hook a container was made with."""
-    return None
 
 
 def limits(
@@ -168,6 +206,26 @@ def limits(
         ),
         memory_bytes=has.memory_mb * _MIB * container.memory_percent // 100,
     )
+
+
+def share(
+    wanted: wire.Wanted, container: spec.ContainerSpec
+) -> base.Share | None:
+    """What a container may use, by its percents; None where the set has no
+    limits."""
+    has = wanted.resources
+    if has is None:
+        return None
+    return base.Share(
+        millicpus=max(1, has.millicpus * container.cpu_percent // 100),
+        memory_mb=has.memory_mb * container.memory_percent // 100,
+    )
+
+
+def shares(wanted: wire.Wanted) -> dict[str, base.Share]:
+    """By id, of all containers."""
+    found = {c.id: share(wanted, c.spec) for c in wanted.containers}
+    return {i: part for i, part in found.items() if part is not None}
 
 
 def other_limits(

@@ -366,7 +366,8 @@ class _Branches(Plan):
         if self._resizing():
             self.do(act.Limit())
             return
-        if self.found.capped or self.target.cpu_burst:
+        found = self.found
+        if found.capped or (self.target.cpu_burst and found.limits):
             return
         began = infra.started or 0.0
         due = began + self.rules.boost

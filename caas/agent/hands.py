@@ -94,6 +94,34 @@ class Hands:
         spaces = {c.id: self._netns(c.pid) for c in containers if c.pid}
         return {i: space for i, space in spaces.items() if space}
 
+    def strayed(
+        self, wanted: wire.Wanted | None, found: Found
+    ) -> Mapping[str, runtime_base.Limits]:
+        """Limits that the cgroups of a set have instead of what they were
+        given, see :meth:`Runtime.strayed`; nothing while that changes."""
+        if (
+            wanted is None
+            or found.limits is None
+            or found.capped == wanted.cpu_burst
+            or found.stale
+            or any(
+                isinstance(a, act.MakeGroup | act.Limit) for a in found.busy
+            )
+        ):
+            return {}
+        return self.drivers.runtime.strayed(
+            wanted.id,
+            found.limits,
+            boost=wanted.cpu_burst,
+            members={
+                there.id: there.limits
+                for name, there in found.containers.items()
+                if there.limits is not None
+                and there.running
+                and name != config.INFRA
+            },
+        )
+
     def take(
         self,
         action: act.Action,
@@ -179,13 +207,7 @@ class Hands:
                 )
             case act.Plug(pid):
                 assert wanted.nic is not None
-                return functools.partial(
-                    drivers.network.plug,
-                    wanted.id,
-                    wanted.project_id,
-                    pid,
-                    wanted.nic,
-                )
+                return functools.partial(self._plug, wanted, wanted.nic, pid)
             case act.Create(name) if name == config.INFRA:
                 return functools.partial(
                     self._create_infra, wanted, found.group
@@ -193,6 +215,12 @@ class Hands:
             case act.Create(name):
                 return self._create(name, wanted, found)
         raise NotImplementedError(action)
+
+    def _plug(self, wanted: wire.Wanted, nic: wire.Nic, pid: int) -> None:
+        self.drivers.network.plug(wanted.id, wanted.project_id, pid, nic)
+        sysctls = config.late_sysctls(wanted)
+        if sysctls:
+            self.drivers.runtime.tune(pid, sysctls)
 
     def _group(
         self,
@@ -206,7 +234,11 @@ class Hands:
         group = None
         if wanted.resources is not None:
             group = self.drivers.runtime.group(
-                wanted.id, wanted.resources, boost=boost, members=members
+                wanted.id,
+                wanted.resources,
+                boost=boost,
+                members=members,
+                shares=config.shares(wanted),
             )
         return group, wanted.resources, members, not boost
 

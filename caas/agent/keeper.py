@@ -173,6 +173,33 @@ class Keeper:
             )
         self.look()
 
+    def check_limits(self) -> None:
+        """See that the cgroups have the limits they were given."""
+        with self._lock:
+            strayed = self.shared.hands.strayed(self.target, self.found)
+            if not strayed:
+                return
+            # Limit does all that is not known to be as it should
+            self.found.limits, self.found.capped = None, False
+            names = []
+            for name, there in self.found.containers.items():
+                if there.id in strayed:
+                    there.limits = strayed[there.id]
+                    names.append(name)
+            whose = f"containers {', '.join(names)}" if names else "the set"
+            self._note(
+                [
+                    Happening(
+                        "set.repaired",
+                        "",
+                        self.shared.clock(),
+                        reason=f"control groups of {whose} had been changed "
+                        "by hand and are put back",
+                    )
+                ]
+            )
+        self.look()
+
     def _read(self) -> None:
         wanted = self.shared.books.wanted(self.set_id)
         if wanted == self._wanted:

@@ -36,7 +36,7 @@ class Settings:
     :ivar reserved_memory_mb: of the host's memory, kept from sets.
     :ivar resync: how often everything is listed anew, in case an event was
         lost that should not have been.
-    :ivar tend: how often the network is looked after.
+    :ivar tend: how often network and limits are looked after.
     """
 
     host: str
@@ -143,6 +143,10 @@ class Agent:
             self._worker.unplugged(self._drivers.network.tend())
         except DRIVER_ERRORS as error:
             LOG.error("The network of this host is not in order: %s", error)
+        try:
+            self._worker.check_limits()
+        except DRIVER_ERRORS as error:
+            LOG.error("The limits of sets cannot be looked at: %s", error)
 
     def _left(self) -> Collection[str]:
         left: set[str] = set()

@@ -4,12 +4,13 @@ The API refuses the same and more, with better words; but a host must not be
 at the mercy of whoever can send it a message.  Pure.
 """
 
+import dataclasses
 import ipaddress
 import pathlib
 import re
 
 from caas.agent.config import INFRA
-from caas.model import spec, wire
+from caas.model import spec, sysctls, wire
 from caas.model.states import Desired
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -18,6 +19,8 @@ _HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?")
 _DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
 _USER = re.compile(r"[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64})?")
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+_CPUSET = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*")
+_ULIMIT = re.compile(r"[a-z]{1,16}")
 _LABEL_RESERVED = "caas."
 
 _POLICIES = frozenset({"no", "on-failure", "always", "unless-stopped"})
@@ -46,6 +49,9 @@ def refusal(wanted: wire.Wanted) -> str:
         seen.add(name)
         if problem := _container(container.spec):
             return f"Container {name!r}: {problem}"
+    for key, value in wanted.sysctls.items():
+        if not sysctls.allowed(key) or not sysctls.valid(value):
+            return f"The kernel parameter {key!r} cannot be set for a set."
     return _nic(wanted.nic) if wanted.nic else ""
 
 
@@ -61,7 +67,7 @@ def _container(container: spec.ContainerSpec) -> str:
     for percent in (container.cpu_percent, container.memory_percent):
         if not 1 <= percent <= 100:
             return f"{percent} is not a percentage from 1 to 100."
-    if problem := _texts(container):
+    if problem := _texts(container) or _options(container):
         return problem
     return next(filter(None, map(_mount, container.mounts)), "")
 
@@ -74,6 +80,24 @@ def _texts(container: spec.ContainerSpec) -> str:
     for label in container.labels:
         if label.startswith(_LABEL_RESERVED):
             return f"the label {label!r} is reserved."
+    return ""
+
+
+def _options(container: spec.ContainerSpec) -> str:
+    for limit in container.ulimits:
+        if not _ULIMIT.fullmatch(limit.name) or limit.soft < -1:
+            return f"{limit.name!r} cannot be a ulimit of {limit.soft}."
+    if container.pids_limit is not None and container.pids_limit < 1:
+        return f"{container.pids_limit} is no number of processes."
+    if container.cpuset is not None and not _CPUSET.fullmatch(
+        container.cpuset
+    ):
+        return f"{container.cpuset!r} are no numbers of CPUs."
+    if container.block_io is not None and any(
+        rate is not None and rate < 1
+        for rate in dataclasses.asdict(container.block_io).values()
+    ):
+        return "nothing can be read or written at a rate below 1."
     return ""
 
 

@@ -129,6 +129,13 @@ class Worker:
         for keeper in keepers:
             keeper.unplugged()
 
+    def check_limits(self) -> None:
+        """Of all sets, whether somebody changed their cgroups."""
+        with self._lock:
+            keepers = list(self._keepers.values())
+        for keeper in keepers:
+            keeper.check_limits()
+
     def trouble(self, reason: str | None) -> None:
         """The engine does not answer (see converge), or None: it does."""
         if self._shared.trouble == reason:

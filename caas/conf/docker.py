@@ -41,8 +41,21 @@ OPTS = [
         "pids_limit",
         default=4096,
         min=0,
-        help="Processes and threads one business container may have; 0 for "
-        "no limit.",
+        help="Processes and threads one business container may have if it "
+        "does not say how many; 0 for no limit.",
+    ),
+    cfg.IntOpt(
+        "pids_limit_max",
+        default=32768,
+        min=0,
+        help="The most processes and threads a business container may ask "
+        "for; with more it is refused. 0 for as many as it likes.",
+    ),
+    cfg.StrOpt(
+        "lxcfs",
+        default="/var/lib/lxcfs",
+        help="Where lxcfs is mounted, if it is: business containers then see "
+        "their own limits in /proc. Empty to leave it alone.",
     ),
     cfg.StrOpt(
         "log_max_size",

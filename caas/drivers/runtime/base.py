@@ -20,6 +20,12 @@ LABEL_PROJECT = "caas.project"
 HOOK = "hook"
 #: Hash of what the container was made from; another one means: replace it.
 LABEL_CONFIG = "caas.config"
+#: JSON of the hook to run before it is stopped.
+LABEL_PRE_STOP = "caas.pre-stop"
+
+#: Where a business container finds what it may use, in the files ``cpu`` and
+#: ``memory``.
+VIEW_TARGET = "/run/caas"
 
 #: Characters kept of what a command wrote.
 OUTPUT = 1000
@@ -46,6 +52,27 @@ class Bind:
 
 
 @dataclasses.dataclass(frozen=True)
+class Share:
+    """What a container may use of its set, as it is told itself.
+
+    :ivar memory_mb: MiB.
+    """
+
+    millicpus: int
+    memory_mb: int
+
+    @property
+    def cpu(self) -> str:
+        """CPUs as a decimal: ``0.5``."""
+        return f"{self.millicpus / 1000:.3f}".rstrip("0").rstrip(".")
+
+    @property
+    def memory(self) -> str:
+        """MiB as an integer."""
+        return str(self.memory_mb)
+
+
+@dataclasses.dataclass(frozen=True)
 class ContainerConfig:
     """All a container is made from.
 
@@ -58,7 +85,14 @@ class ContainerConfig:
     :ivar cgroup_parent: as :meth:`Runtime.group` answered.
     :ivar hosts: names and their addresses for ``/etc/hosts``; as hostname,
         ports and dns of the infra container only, whose network all share.
+    :ivar sysctls: kernel parameters of the network and IPC all share; of the
+        infra container only.
     :ivar millicpus: cap, None for none below the group's.
+    :ivar ulimits: and ``pids_limit``, ``cpuset``, ``block_io``, ``share``: of
+        business containers only.
+    :ivar pids_limit: None for the default of the host.
+    :ivar block_io: caps on each disk the container reads or writes.
+    :ivar share: shown inside; None for nothing.
     """
 
     name: str
@@ -78,6 +112,12 @@ class ContainerConfig:
     cgroup_parent: str | None = None
     millicpus: int | None = None
     memory_bytes: int | None = None
+    sysctls: dict[str, str] = dataclasses.field(default_factory=dict)
+    ulimits: tuple[spec.Ulimit, ...] = ()
+    pids_limit: int | None = None
+    cpuset: str | None = None
+    block_io: spec.BlockIo | None = None
+    share: Share | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,6 +276,7 @@ class Runtime(abc.ABC):
         *,
         boost: bool = False,
         members: Mapping[str, Limits] | None = None,
+        shares: Mapping[str, Share] | None = None,
     ) -> str | None:
         """Make the cgroup all containers of a set live in, with its limits.
 
@@ -244,6 +285,8 @@ class Runtime(abc.ABC):
 
         :param resources: the set's caps; None removes the group.
         :param members: new limits of containers in it, by engine id.
+        :param shares: what its containers are told that they may use, by id
+            within the set.
         :param boost: no cap on CPU time for now, only its weight against
             others: the set is being started.
         :returns: the parent to name when creating containers.
@@ -295,6 +338,32 @@ class Runtime(abc.ABC):
         as with :meth:`create` and :meth:`start`.
         """
         raise _lacking("run containers to their end")
+
+    def strayed(
+        self,
+        set_id: str,
+        resources: spec.Resources,
+        *,
+        boost: bool = False,
+        members: Mapping[str, Limits] | None = None,
+    ) -> Mapping[str, Limits]:
+        """What cgroups have that was not given to them by :meth:`group`.
+
+        Reads a few files and asks the engine nothing, so that it can be asked
+        of every set of a host often.  The parameters are what was given last.
+
+        :returns: limits there are instead, by engine id, "" for the set.  A
+            cgroup that is not there is as it should be: nothing runs in it.
+        """
+        return {}
+
+    def tune(self, pid: int, sysctls: Mapping[str, str]) -> None:
+        """Write kernel parameters of the network ``pid`` lives in.
+
+        Of those that come with an interface, which is not there yet when the
+        infra container starts.
+        """
+        raise _lacking("write kernel parameters")
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """End the streams of events, so that their readers return."""

@@ -11,7 +11,7 @@ import re
 import subprocess
 import time
 
-from caas.drivers.runtime.base import EngineError
+from caas.drivers.runtime.base import EngineError, Limits
 from caas.model import spec
 
 LOG = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ REMOVE_TIMEOUT = 10.0
 _PERIOD = 100_000
 #: Files of a memory group, by version of the hierarchy.
 _LIMIT = {1: "memory.limit_in_bytes", 2: "memory.max"}
+#: Its value for no limit; of version 1, the greatest number of pages.
+_UNLIMITED = 2**63 - 1
 _USAGE = {1: "memory.usage_in_bytes", 2: "memory.current"}
 _SET_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 
@@ -82,6 +84,14 @@ class Groups:
         """
         group = self._memory / self._root / _checked(set_id) / container
         return _used(group, self._version)
+
+    def limits(self, set_id: str, container: str = "") -> Limits | None:
+        """What is in force; None if there is no such group.
+
+        :param container: engine id, "" for the whole group.
+        """
+        name = pathlib.Path(self._root, _checked(set_id), container)
+        return _limits(self._version, self._mount, name)
 
     @property
     def _memory(self) -> pathlib.Path:
@@ -216,6 +226,13 @@ class Slices:
         scope = f"docker-{container}.scope" if container else ""
         return _used(group / scope, version)
 
+    def limits(self, set_id: str, container: str = "") -> Limits | None:
+        """As :meth:`Groups.limits`."""
+        scope = f"docker-{container}.scope" if container else ""
+        name = pathlib.Path("caas.slice", self._name(set_id), scope)
+        version, _ = self._group(set_id)
+        return _limits(version, MOUNT, name)
+
     def _group(self, set_id: str) -> tuple[int, pathlib.Path]:
         path = pathlib.Path("caas.slice") / self._name(set_id)
         if (MOUNT / "cgroup.controllers").exists():
@@ -251,6 +268,31 @@ class Slices:
                 f"systemd cannot be asked to {args[0]} the slice of the set:"
                 f" {e}."
             ) from e
+
+
+def _limits(
+    version: int, mount: pathlib.Path, name: pathlib.Path
+) -> Limits | None:
+    try:
+        if version == 1:
+            memory = mount / "memory" / name / _LIMIT[1]
+            cpu = mount / "cpu" / name
+            quota = (cpu / "cpu.cfs_quota_us").read_text().strip()
+            period = (cpu / "cpu.cfs_period_us").read_text()
+        else:
+            memory = mount / name / _LIMIT[2]
+            quota, period = (mount / name / "cpu.max").read_text().split()
+        limit = memory.read_text().strip()
+    except OSError:
+        return None
+    return Limits(
+        millicpus=(
+            None
+            if quota in ("-1", "max")
+            else int(quota) * 1000 // int(period)
+        ),
+        memory_bytes=_UNLIMITED if limit == "max" else int(limit),
+    )
 
 
 def _number(file: pathlib.Path) -> int | None:

@@ -16,9 +16,18 @@ from typing import Any
 
 import requests
 
-from caas.drivers.runtime import base, cgroups, execution, infra
-from caas.drivers.runtime.engine import Absent, Conflict, Engine, translate
+from caas.drivers.network import namespaces
+from caas.drivers.network.base import NetworkError
+from caas.drivers.runtime import base, cgroups, execution, infra, options
+from caas.drivers.runtime.engine import (
+    Absent,
+    Conflict,
+    Engine,
+    cannot_set,
+    translate,
+)
 from caas.drivers.runtime.names import Names
+from caas.drivers.runtime.views import Views
 from caas.model import spec
 
 #: Ports of a business container, which Docker wants to know of the infra
@@ -28,7 +37,7 @@ LABEL_PORTS = "caas.ports"
 #: How long another create of the same container may take, in s.
 CREATE_TIMEOUT = 20.0
 
-_LEAST_MEMORY = 6 << 20
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _INFRA_MEMORY = 16 << 20
 _INFRA_PIDS = 16
 _NEVER = "0001-01-01T00:00:00Z"
@@ -50,7 +59,13 @@ class DockerRuntime(base.Runtime):
         self._conf = conf.docker
         self._deployment: str = conf.agent.deployment
         self._engine = Engine(conf.docker.url, conf.docker.timeout)
-        self._names = Names(pathlib.Path(conf.agent.state_path) / "names")
+        state = pathlib.Path(conf.agent.state_path)
+        self._names = Names(state / "names")
+        lxcfs = conf.docker.lxcfs
+        self._views = Views(
+            state / "views", pathlib.Path(lxcfs) if lxcfs else None
+        )
+        self._data: str | None = None
         self._lock = threading.Lock()
         self._groups: cgroups.Groups | cgroups.Slices | None = None
         self._infra_image: str | None = None
@@ -60,6 +75,7 @@ class DockerRuntime(base.Runtime):
     def info(self) -> base.RuntimeInfo:
         with self._engine.call("The engine cannot be asked what it is") as api:
             found = api.info()
+            self._data = found["DockerRootDir"]
             return base.RuntimeInfo(
                 engine="docker",
                 version=found["ServerVersion"],
@@ -262,7 +278,68 @@ class DockerRuntime(base.Runtime):
         *,
         boost: bool = False,
         members: Mapping[str, base.Limits] | None = None,
+        shares: Mapping[str, base.Share] | None = None,
     ) -> str | None:
+        groups = self._groups_of_engine()
+        if resources is not None:
+            parent = self._limit(
+                groups, set_id, resources, boost, members or {}
+            )
+            self._views.update(set_id, shares or {})
+            return parent
+        groups.remove(set_id)
+        self._names.remove(set_id)
+        self._views.remove(set_id)
+        return None
+
+    def strayed(
+        self,
+        set_id: str,
+        resources: spec.Resources,
+        *,
+        boost: bool = False,
+        members: Mapping[str, base.Limits] | None = None,
+    ) -> Mapping[str, base.Limits]:
+        groups = self._groups_of_engine()
+        given = {
+            "": base.Limits(
+                None if boost else resources.millicpus,
+                resources.memory_mb << 20,
+            )
+        }
+        for runtime_id, limits in (members or {}).items():
+            memory = max(limits.memory_bytes, options.LEAST_MEMORY)
+            given[runtime_id] = base.Limits(limits.millicpus, memory)
+        there = {i: groups.limits(set_id, i) for i in given}
+        return {
+            i: limits
+            for i, limits in there.items()
+            if limits is not None and not _alike(limits, given[i])
+        }
+
+    def tune(self, pid: int, sysctls: Mapping[str, str]) -> None:
+        def write() -> None:
+            for key, value in sysctls.items():
+                path = pathlib.Path("/proc/sys", *key.split("."))
+                try:
+                    path.write_text(value, encoding="ascii")
+                except OSError as e:
+                    raise base.EngineError(
+                        "The network of the set cannot be set up: "
+                        + cannot_set(key, e.strerror or ""),
+                        permanent=True,
+                    ) from e
+
+        try:
+            namespace = namespaces.open_of(pid)
+        except NetworkError as e:
+            raise base.EngineError(str(e)) from e
+        try:
+            namespaces.call_in(namespace, write)
+        finally:
+            os.close(namespace)
+
+    def _groups_of_engine(self) -> cgroups.Groups | cgroups.Slices:
         if self._groups is None:
             found = self.info()
             self._groups = (
@@ -272,13 +349,7 @@ class DockerRuntime(base.Runtime):
                     found.cgroup_version, self._conf.cgroup_root
                 )
             )
-        if resources is not None:
-            return self._limit(
-                self._groups, set_id, resources, boost, members or {}
-            )
-        self._groups.remove(set_id)
-        self._names.remove(set_id)
-        return None
+        return self._groups
 
     def _limit(
         self,
@@ -288,26 +359,28 @@ class DockerRuntime(base.Runtime):
         boost: bool,
         members: Mapping[str, base.Limits],
     ) -> str:
-        """A parent is raised before its members, and lowered after them."""
+        """No member may ever have more than its parent: that is made wide
+        enough for what they had and will have, and narrowed after them."""
         memory = resources.memory_mb << 20
-        before = groups.memory(set_id)
-        raised = before is None or memory >= before
+        before = groups.memory(set_id) or 0
         new = {i: limits.memory_bytes for i, limits in members.items()}
-        if not raised:
+        if memory < before:
             new[""] = memory
         for runtime_id, limit in new.items():
             used = groups.used(set_id, runtime_id)
             if used > limit:
                 raise base.in_use(used, limit)
-        parent = None
-        if raised:
-            parent = groups.set(set_id, resources, boost=boost)
+        if members:
+            wide = dataclasses.replace(
+                resources, memory_mb=max(memory, before) >> 20
+            )
+            groups.set(set_id, wide, boost=True)
         for runtime_id, limits in members.items():
             self._update(runtime_id, limits)
-        return parent or groups.set(set_id, resources, boost=boost)
+        return groups.set(set_id, resources, boost=boost)
 
     def _update(self, runtime_id: str, limits: base.Limits) -> None:
-        memory = max(limits.memory_bytes, _LEAST_MEMORY)
+        memory = max(limits.memory_bytes, options.LEAST_MEMORY)
         # -1 takes a cap off; 0 would leave it as it is
         quota, period = (
             (-1, None)
@@ -466,13 +539,7 @@ class DockerRuntime(base.Runtime):
             "RestartPolicy": {"Name": "no"},
             "SecurityOpt": ["no-new-privileges"],
         }
-        if config.millicpus is not None:
-            host["CpuQuota"], host["CpuPeriod"] = cgroups.cpu_cap(
-                config.millicpus
-            )
-        if config.memory_bytes is not None:
-            memory = max(config.memory_bytes, _LEAST_MEMORY)
-            host["Memory"] = host["MemorySwap"] = memory
+        host |= options.capped(config)
         body: dict[str, Any] = {
             "Image": config.image or self._infra(),
             "Labels": labels,
@@ -494,12 +561,15 @@ class DockerRuntime(base.Runtime):
                 "NetworkMode": shared,
                 "IpcMode": shared,
                 "Init": self._conf.init,
-                "PidsLimit": self._conf.pids_limit or None,
             }
+            host |= options.asked_for(config, self._conf, self._data_root)
+            host["Mounts"] += self._views.mounts(config)
             if ports:
                 labels[LABEL_PORTS] = ",".join(ports)
             return body
         host |= {"NetworkMode": "none", "IpcMode": "shareable"}
+        if config.sysctls:
+            host["Sysctls"] = config.sysctls
         body["ExposedPorts"] = ports
         # a namespace of its own, without the hook by which Docker would
         # manage it; that starts another dockerd for a moment
@@ -529,6 +599,11 @@ class DockerRuntime(base.Runtime):
             }
         return body
 
+    def _data_root(self) -> str:
+        if self._data is None:
+            self.info()
+        return self._data or ""
+
     def _infra(self) -> str:
         if self._infra_image is None:
             data = infra.read_binary(self._conf.infra_binary)
@@ -557,6 +632,15 @@ def _limits(host: Mapping[str, Any]) -> base.Limits:
         millicpus=quota * 1000 // period if quota > 0 else None,
         memory_bytes=host["Memory"],
     )
+
+
+def _alike(one: base.Limits, other: base.Limits) -> bool:
+    """But for what the kernel or systemd round."""
+    if one.memory_bytes // _PAGE != other.memory_bytes // _PAGE:
+        return False
+    if one.millicpus is None or other.millicpus is None:
+        return one.millicpus == other.millicpus
+    return abs(one.millicpus - other.millicpus) <= 1
 
 
 def _time(value: str) -> str | None:

@@ -37,6 +37,25 @@ _ENGINE_PATH = re.compile(
     r"/[^\s\"':,]*/(overlay2|containers|containerd|image|mounts|volumes)/"
     r"[^\s\"':,]*"
 )
+# One that is not there, or not any more.
+_NO_SOURCE = re.compile(
+    r'invalid mount config for type "bind": .*?(/[^\s:]+).*'
+)
+# A kernel parameter that does not take its value, or that is not there.
+_SYSCTL = re.compile(
+    r"^.*/proc/sys/(?P<key>[a-z0-9_/]+): (?P<why>no such file or directory"
+    r"|invalid argument|permission denied|operation not permitted"
+    r"|numerical result out of range).*$"
+)
+# In the order of their numbers.
+_RLIMITS = (
+    *("cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile"),
+    *("memlock", "locks", "sigpending", "msgqueue", "nice", "rtprio"),
+    "rttime",
+)
+_RLIMIT = re.compile(
+    r"^.*rlimit type (?P<type>\d+): operation not permitted.*$"
+)
 # Faults of the request that the engine answers as if they were its own.
 _USERS_FAULT = re.compile(
     r"unable to find (user|group)"
@@ -47,8 +66,14 @@ _USERS_FAULT = re.compile(
     r"|trying to mount a directory onto a file"
     r"|: (no such file or directory|permission denied|is a directory"
     r"|not a directory)(: unknown)?$"
+    r"|is not in a separate kernel namespace"
+    r"|rlimit type \d+: operation not permitted"
 )
-_TRANSIENT = re.compile(r"non[ -]running container|\bmount", re.IGNORECASE)
+_TRANSIENT = re.compile(
+    # the infra container, which is made anew
+    r"non[ -]running container|no such container|\bmount",
+    re.IGNORECASE,
+)
 
 
 class Absent(EngineError):
@@ -136,6 +161,11 @@ def translate(what: str, status: int, text: str) -> EngineError:
         text has its say in what is permanent.
     """
     text = clean(text)
+    if (found := _SYSCTL.match(text)) and "mount" not in text:
+        key = found["key"].replace("/", ".")
+        return EngineError(
+            f"{what}: {cannot_set(key, found['why'])}", permanent=True
+        )
     message = f"{what}: {text.rstrip('.')}."
     if status == 404:
         if "no such image" in text.lower():
@@ -153,6 +183,16 @@ def translate(what: str, status: int, text: str) -> EngineError:
     )
 
 
+def cannot_set(key: str, why: str) -> str:
+    """The end of a sentence on a kernel parameter that could not be written.
+
+    :param why: as strerror(3) has it.
+    """
+    if why.lower() == "no such file or directory":
+        return f"the kernel of this host has no parameter {key} for a set."
+    return f"the kernel parameter {key} does not take its value: {why}."
+
+
 def clean(text: str) -> str:
     """Take out what names the insides of the engine or of this host."""
     text = " ".join(text.split())
@@ -163,7 +203,23 @@ def clean(text: str) -> str:
             text = wrapping.sub("", text)
     text = text.removesuffix(": unknown")
     text = _MOUNT.sub(_told_mount, text)
+    text = _RLIMIT.sub(_told_limit, text)
+    text = _NO_SOURCE.sub(_told_source, text)
     return _ENGINE_PATH.sub("...", text)
+
+
+def _told_source(match: re.Match[str]) -> str:
+    name = match[1].rsplit("/", 1)[-1]
+    return f'mounting "{name}" of this host, which cannot be found'
+
+
+def _told_limit(match: re.Match[str]) -> str:
+    number = int(match["type"])
+    name = _RLIMITS[number] if number < len(_RLIMITS) else str(number)
+    return (
+        f"the ulimit {name} is more than the engine of this host can give "
+        "(rlimit type {number}: operation not permitted)"
+    ).replace("{number}", match["type"])
 
 
 def _told_mount(match: re.Match[str]) -> str:

@@ -79,6 +79,11 @@ class FakeRuntime(base.Runtime):
     :ivar executed: names of containers and what was run in them, or by
         :meth:`run`, in order.
     :ivar signals: names of containers and signals sent to them, in order.
+    :ivar tampered: what cgroups have that nobody was told of, by the id of
+        the set or the engine's of a container.
+    :ivar shares: what containers are told that they may use, by the id of the
+        set and their own.
+    :ivar tuned: kernel parameters that came with an interface, by pid.
     """
 
     def __init__(
@@ -104,6 +109,9 @@ class FakeRuntime(base.Runtime):
         self.signals: list[tuple[str, str]] = []
         # signals of paused containers
         self._pending: dict[str, list[str]] = {}
+        self.tampered: dict[str, base.Limits] = {}
+        self.shares: dict[str, dict[str, base.Share]] = {}
+        self.tuned: dict[int, dict[str, str]] = {}
         self._events: list[base.RuntimeEvent] = []
         self._changed = threading.Condition(threading.RLock())
         self._streams = 0
@@ -277,9 +285,11 @@ class FakeRuntime(base.Runtime):
         *,
         boost: bool = False,
         members: Mapping[str, base.Limits] | None = None,
+        shares: Mapping[str, base.Share] | None = None,
     ) -> str | None:
         with self.faults.call("runtime.group", set_id), self._changed:
             if resources is None:
+                self.shares.pop(set_id, None)
                 self.boosted.discard(set_id)
                 self.groups.pop(set_id, None)
                 return None
@@ -288,13 +298,55 @@ class FakeRuntime(base.Runtime):
                 raise base.in_use(used << 20, resources.memory_mb << 20)
             for runtime_id, limits in (members or {}).items():
                 self._get(runtime_id)
+                self.tampered.pop(runtime_id, None)
                 self._put(runtime_id, limits=limits)
                 self._emit(runtime_id, "update")
             self.boosted.discard(set_id)
             self.groups[set_id] = resources
             if boost:
                 self.boosted.add(set_id)
+            self.tampered.pop(set_id, None)
+            seen = self.shares.get(set_id, {})
+            seen |= {n: s for n, s in (shares or {}).items() if n in seen}
             return f"/fake/{set_id}"
+
+    def strayed(
+        self,
+        set_id: str,
+        resources: spec.Resources,
+        *,
+        boost: bool = False,
+        members: Mapping[str, base.Limits] | None = None,
+    ) -> Mapping[str, base.Limits]:
+        with self.faults.call("runtime.strayed", set_id), self._changed:
+            found = {}
+            has = self.groups.get(set_id)
+            if has is not None:
+                free = set_id in self.boosted
+                there = self.tampered.get(set_id) or base.Limits(
+                    None if free else has.millicpus, has.memory_mb << 20
+                )
+                if there != base.Limits(
+                    None if boost else resources.millicpus,
+                    resources.memory_mb << 20,
+                ):
+                    found[""] = there
+            for runtime_id, limits in (members or {}).items():
+                member = self.containers.get(runtime_id)
+                if member is None or member.state != "running":
+                    continue
+                own = self.tampered.get(runtime_id) or member.limits
+                if own is not None and own != limits:
+                    found[runtime_id] = own
+            return found
+
+    def tune(self, pid: int, sysctls: Mapping[str, str]) -> None:
+        with self.faults.call("runtime.tune", str(pid)), self._changed:
+            if not any(c.pid == pid for c in self.containers.values()):
+                raise base.EngineError(
+                    "The infra container of the set does not run."
+                )
+            self.tuned[pid] = dict(sysctls)
 
     def close(self) -> None:
         self.disconnect()
@@ -387,6 +439,9 @@ class FakeRuntime(base.Runtime):
             f"{config.name} {self._made}".encode()
         ).hexdigest()
         self.configs[runtime_id] = config
+        if config.share is not None:
+            seen = self.shares.setdefault(config.labels[base.LABEL_SET], {})
+            seen[config.labels[base.LABEL_CONTAINER]] = config.share
         self.containers[runtime_id] = base.RuntimeContainer(
             id=runtime_id,
             name=config.name,

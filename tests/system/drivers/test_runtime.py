@@ -33,6 +33,7 @@ class Kit:
             labels={
                 base.LABEL_SET: self.set_id,
                 base.LABEL_NAME: name,
+                base.LABEL_CONTAINER: name,
                 base.LABEL_ROLE: "business",
                 base.LABEL_CONFIG: "1",
             },
@@ -642,3 +643,38 @@ def test_run_without_image_or_infra(kit: Kit) -> None:
         kit.runtime.run(config, 5)
     assert not error.value.permanent
     assert [c.id for c in kit.runtime.list(kit.set_id)] == [infra]
+
+
+def test_what_a_group_was_given_has_not_strayed(kit: Kit) -> None:
+    there = kit.business("a", infra_id=kit.infra(), memory_bytes=64 << 20)
+    kit.runtime.start(there)
+    size = spec.Resources(millicpus=700, memory_mb=100, disk_gb=1)
+    limits = base.Limits(333, 50 << 20)
+    members = {there: limits}
+    for boost in (True, False):
+        kit.runtime.group(kit.set_id, size, boost=boost, members=members)
+        assert not kit.runtime.strayed(
+            kit.set_id, size, boost=boost, members=members
+        )
+        assert kit.runtime.strayed(
+            kit.set_id, size, boost=not boost, members=members
+        ) == {"": base.Limits(None if boost else 700, 100 << 20)}
+    other = base.Limits(None, 40 << 20)
+    assert kit.runtime.strayed(kit.set_id, size, members={there: other}) == {
+        there: limits
+    }
+    kit.runtime.stop(there, 0)
+    # one that does not run has no cgroup
+    assert not kit.runtime.strayed(kit.set_id, size, members={there: other})
+    assert not kit.runtime.strayed(str(uuid.uuid4()), size)
+
+
+def test_parameters_of_a_network_need_a_process(kit: Kit) -> None:
+    infra = kit.infra()
+    (found,) = kit.runtime.list(kit.set_id)
+    assert found.id == infra
+    kit.runtime.tune(found.pid, {"net.ipv4.conf.lo.rp_filter": "2"})
+    kit.runtime.stop(infra, 0)
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.tune(found.pid, {"net.ipv4.conf.lo.rp_filter": "2"})
+    assert not error.value.permanent

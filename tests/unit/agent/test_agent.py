@@ -15,7 +15,7 @@ from caas.drivers.faults import Faults
 from caas.drivers.image.base import ImageError
 from caas.drivers.image.fake import FakeImage
 from caas.drivers.network.fake import FakeNetwork
-from caas.drivers.runtime.base import EngineError, Limits
+from caas.drivers.runtime.base import EngineError, Limits, Share
 from caas.drivers.runtime.fake import FakeRuntime
 from caas.drivers.volume.base import VolumeError
 from caas.drivers.volume.fake import FakeVolume
@@ -782,3 +782,59 @@ def test_limits_changed_by_hand_are_put_back_and_told(host):
     (told,) = host.conductor.happened("container.repaired")
     assert told["container"] == "web"
     assert "changed by hand" in told["reason"]
+
+
+@pytest.fixture
+def tended(host):
+    host.settings = dataclasses.replace(host.settings, tend=0.05)
+    host.kill()
+    host.start()
+    return host
+
+
+def test_a_cgroup_changed_by_hand_is_put_back_and_told(tended):
+    one = create(tended)
+    until(lambda: one.id not in tended.runtime.boosted)
+    tended.runtime.tampered[one.id] = Limits(None, 1 << 40)
+    until(lambda: tended.conductor.happened("set.repaired"))
+    until(lambda: one.id not in tended.runtime.tampered)
+    (told,) = tended.conductor.happened("set.repaired")
+    assert "control groups of the set had been changed" in told["reason"]
+
+
+def test_the_cgroup_of_a_container_too(tended):
+    one = create(tended)
+    until(lambda: one.id not in tended.runtime.boosted)
+    web = tended.id_of("web")
+    tended.runtime.tampered[web] = Limits(None, 7 << 20)
+    until(lambda: tended.conductor.happened("set.repaired"))
+    until(lambda: web not in tended.runtime.tampered)
+    (told,) = tended.conductor.happened("set.repaired")
+    assert "containers web" in told["reason"]
+
+
+def test_nothing_is_repaired_that_is_in_order(tended):
+    one = create(tended)
+    calls = lambda: [  # noqa: E731
+        c for c in tended.faults.calls if c.method == "runtime.strayed"
+    ]
+    until(lambda: len(calls()) > 3)
+    assert one.id in tended.runtime.groups
+    assert not tended.conductor.happened("set.repaired")
+
+
+def test_a_resize_tells_the_containers(host):
+    one = create(host)
+    assert host.runtime.shares[one.id] == {"id-web": Share(2000, 256)}
+    more = dataclasses.replace(
+        one, revision=2, resources=spec.Resources(3000, 512, 1)
+    )
+    host.conductor.want(more)
+    until(lambda: host.runtime.shares[one.id] == {"id-web": Share(3000, 512)})
+
+
+def test_parameters_of_the_interface_come_with_it(host):
+    sysctls = {"net.ipv4.conf.eth0.rp_filter": "2"}
+    create(host, sysctls=sysctls)
+    pid = host.runtime.containers[host.id_of("infra")].pid
+    assert host.runtime.tuned == {pid: sysctls}

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -21,7 +22,10 @@ def business(one, name="web"):
 
 
 def test_the_hash_of_what_is_made_never_changes():
-    """Another one would have an upgraded agent replace every container."""
+    """Another one would have an upgraded agent replace every container.
+
+    These are of the first release, before there were ulimits and hooks.
+    """
     assert config.digest(container("web").spec) == (
         "736c3fbb1f19b500b4915a91faf20973"
     )
@@ -48,6 +52,11 @@ def test_the_hash_of_what_is_made_never_changes():
         {"labels": {"a": "b"}},
         {"mounts": (spec.Mount("/data"),)},
         {"digest": "sha512:" + "1" * 64},
+        {"ulimits": (spec.Ulimit("nofile", 1024, 2048),)},
+        {"pids_limit": 100},
+        {"cpuset": "0-1"},
+        {"block_io": spec.BlockIo(write_bps=1 << 20)},
+        {"hooks": spec.Hooks(pre_stop=spec.Hook(("sync",)))},
     ],
     ids=lambda fields: next(iter(fields)),
 )
@@ -65,6 +74,10 @@ def test_what_needs_a_new_container_changes_the_hash(fields):
         {"cpu_percent": 50},
         {"memory_percent": 50},
         {"ports": (spec.Port(80),)},
+        {"health_check": spec.HealthCheck("tcp", port=80)},
+        {"hooks": spec.Hooks(pre_start=spec.Hook(("migrate",)))},
+        {"run_to_completion": True},
+        {"block_io": spec.BlockIo()},
     ],
     ids=lambda fields: next(iter(fields)),
 )
@@ -125,3 +138,102 @@ def test_no_label_of_a_user_takes_the_place_of_ours():
     assert made.labels["mine"] == "yes"
     assert made.labels[base.LABEL_CONTAINER] == "id-web"
     assert made.labels[config.LABEL_INFRA] == "infra-id"
+
+
+def test_the_hash_does_not_depend_on_how_a_spec_travelled():
+    one = container(
+        "web",
+        ulimits=(spec.Ulimit("nofile", 1, 2), spec.Ulimit("core", 0, 0)),
+        hooks=spec.Hooks(pre_stop=spec.Hook(("a", "b"), 5)),
+        block_io=spec.BlockIo(read_iops=7),
+    ).spec
+    travelled = spec.ContainerSpec.from_dict(
+        json.loads(json.dumps(one.to_dict()))
+    )
+    other = dataclasses.replace(
+        one,
+        ulimits=one.ulimits[::-1],
+        hooks=spec.Hooks(pre_stop=spec.Hook(("a", "b"), 5.0)),
+    )
+    assert {config.digest(s) for s in (travelled, other)} == {
+        config.digest(one)
+    }
+
+
+def test_what_may_be_used_is_told_by_variables():
+    one = container("web", cpu_percent=25, memory_percent=50)
+    made = business(wanted(one))
+    assert made.env == {"CAAS_CPU": "0.5", "CAAS_MEM": "128"}
+    assert made.share == base.Share(500, 128)
+    own = container("web", env={"CAAS_CPU": "8", "A": "1"})
+    assert business(wanted(own)).env == {
+        "CAAS_CPU": "8",
+        "CAAS_MEM": "256",
+        "A": "1",
+    }
+    # the hash is of what the user said: percents change without a replacement
+    assert made.labels[base.LABEL_CONFIG] == config.digest(
+        container("web").spec
+    )
+    free = business(dataclasses.replace(wanted(), resources=None))
+    assert (free.env, free.share) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("millicpus", "told"),
+    [
+        (1, "0.001"),
+        (500, "0.5"),
+        (1000, "1"),
+        (1600, "1.6"),
+        (96001, "96.001"),
+    ],
+)
+def test_cpus_as_a_decimal(millicpus, told):
+    assert base.Share(millicpus, 1).cpu == told
+
+
+def test_shares_of_a_set():
+    one = wanted(container("a", cpu_percent=10), container("b"))
+    assert config.shares(one) == {
+        "id-a": base.Share(200, 256),
+        "id-b": base.Share(2000, 256),
+    }
+    assert config.shares(dataclasses.replace(one, resources=None)) == {}
+
+
+def test_options_of_a_container():
+    fields = {
+        "ulimits": (spec.Ulimit("nofile", 1024, 2048),),
+        "pids_limit": 100,
+        "cpuset": "0-1",
+        "block_io": spec.BlockIo(write_bps=1 << 20),
+    }
+    made = business(wanted(container("web", **fields)))
+    assert {name: getattr(made, name) for name in fields} == fields
+
+
+def test_kernel_parameters_are_those_of_infra():
+    one = wanted(
+        sysctls={
+            "net.core.somaxconn": "777",
+            "net.ipv4.conf.eth0.rp_filter": "2",
+        }
+    )
+    made = config.infra(one, source=lambda s: s, group=None)
+    assert made.sysctls == {"net.core.somaxconn": "777"}
+    # there is no interface yet when infra starts
+    assert config.late_sysctls(one) == {"net.ipv4.conf.eth0.rp_filter": "2"}
+    assert business(one).sysctls == {}
+
+
+def test_the_hook_before_a_stop_is_that_of_the_container():
+    hook = spec.Hook(("sh", "-c", "save"), 7.5)
+    one = container("web", hooks=spec.Hooks(pre_stop=hook))
+    assert config.pre_stop(business(wanted(one)).labels) == hook
+    assert config.pre_stop(business(wanted()).labels) is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"command": 5}', "7"])
+def test_a_hook_that_is_none(text):
+    assert config.pre_stop({base.LABEL_PRE_STOP: text}) is None

@@ -912,7 +912,11 @@ def _guard(world, action):
                 book = found.books.get(name)
                 assert book, f"{action.name} before {name}"
                 assert book.round == action.round, f"{action.name} early"
-    elif isinstance(action, act.Stop) and found.cause in ("restart", "stop"):
+    elif (
+        isinstance(action, act.Stop)
+        and found.cause in ("restart", "stop")
+        and found.incarnation == world.wanted.incarnation
+    ):
         index = {c.spec.name: c.spec.index for c in world.wanted.containers}
         old = {
             name

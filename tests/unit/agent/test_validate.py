@@ -18,8 +18,13 @@ def test_all_is_well():
             spec.Mount("/data", "db/main"),
             spec.Mount("/etc/app", "", True),
         ),
+        ulimits=(spec.Ulimit("nofile", 1024, -1),),
+        pids_limit=10,
+        cpuset="0-3,6",
+        block_io=spec.BlockIo(read_bps=1 << 20),
     )
-    assert refusal(wanted(full)) == ""
+    sysctls = {"net.core.somaxconn": "1024", "kernel.sem": "250 32000 32 128"}
+    assert refusal(wanted(full, sysctls=sysctls)) == ""
 
 
 @pytest.mark.parametrize(
@@ -52,6 +57,11 @@ def test_all_is_well():
             {"mounts": (spec.Mount("/x", "/var/run/docker.sock"),)},
             "not a folder",
         ),
+        ({"ulimits": (spec.Ulimit("../x", 1, 1),)}, "ulimit"),
+        ({"ulimits": (spec.Ulimit("core", -2, -1),)}, "ulimit"),
+        ({"pids_limit": 0}, "number of processes"),
+        ({"cpuset": "all"}, "CPUs"),
+        ({"block_io": spec.BlockIo(write_iops=0)}, "rate"),
     ],
 )
 def test_refused_containers(fields, said):
@@ -72,6 +82,10 @@ def test_refused_containers(fields, said):
             {"containers": (container("a"), container("a", 1))},
             "Two containers",
         ),
+        ({"sysctls": {"vm.swappiness": "1"}}, "vm.swappiness"),
+        ({"sysctls": {"kernel.core_pattern": "|/x"}}, "core_pattern"),
+        ({"sysctls": {"net.ipv4.../x": "1"}}, "cannot be set"),
+        ({"sysctls": {"net.core.somaxconn": "1\n2"}}, "somaxconn"),
         ({"nic": dataclasses.replace(NIC, address="::1")}, "network"),
         ({"nic": dataclasses.replace(NIC, address="1.2.3.4; x")}, "network"),
         ({"nic": dataclasses.replace(NIC, prefix_len=0)}, "network"),

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from caas.drivers.runtime import cgroups
-from caas.drivers.runtime.base import EngineError
+from caas.drivers.runtime.base import EngineError, Limits
 from caas.model.spec import Resources
 
 SET = "6f1e9d5c-0000-4000-8000-000000000001"
@@ -180,3 +180,53 @@ def test_systemd_that_refuses(tmp_path: pathlib.Path) -> None:
     command.chmod(0o755)
     with pytest.raises(EngineError, match=r"did not set-property.*: no\."):
         cgroups.Slices(command=str(command)).set(SET, SMALL)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_limits_in_force(tmp_path: pathlib.Path, version: int) -> None:
+    groups = cgroups.Groups(version, "/caas", tmp_path)
+    (tmp_path / "memory").mkdir()
+    assert groups.limits(SET) is None
+    groups.set(SET, SMALL)
+    assert groups.limits(SET) == Limits(500, 128 << 20)
+    groups.set(SET, SMALL, boost=True)
+    assert groups.limits(SET) == Limits(None, 128 << 20)
+    groups.set(SET, Resources(millicpus=3, memory_mb=8, disk_gb=1))
+    assert groups.limits(SET) == Limits(3, 8 << 20)
+    assert groups.limits(SET, "abc") is None
+
+
+def test_no_limit_of_memory_in_force(tmp_path: pathlib.Path) -> None:
+    groups = cgroups.Groups(2, "/caas", tmp_path)
+    groups.set(SET, SMALL)
+    (tmp_path / "caas" / SET / "memory.max").write_text("max\n")
+    found = groups.limits(SET)
+    assert found is not None
+    assert found.memory_bytes > 1 << 60
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_limits_of_slices(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    monkeypatch.setattr(cgroups, "MOUNT", tmp_path)
+    scope = (
+        "caas.slice/caas-6f1e9d5c000040008000000000000001.slice/"
+        "docker-abc.scope"
+    )
+    for folder in ("", "memory", "cpu"):
+        (tmp_path / folder / scope).mkdir(parents=True)
+    if version == 2:
+        (tmp_path / "cgroup.controllers").write_text("cpu memory")
+        (tmp_path / scope / "memory.max").write_text(str(64 << 20))
+        (tmp_path / scope / "cpu.max").write_text("25000 100000")
+    else:
+        (tmp_path / "memory" / scope / "memory.limit_in_bytes").write_text(
+            str(64 << 20)
+        )
+        cpu = tmp_path / "cpu" / scope
+        (cpu / "cpu.cfs_quota_us").write_text("25000")
+        (cpu / "cpu.cfs_period_us").write_text("100000")
+    slices = cgroups.Slices()
+    assert slices.limits(SET, "abc") == Limits(250, 64 << 20)
+    assert slices.limits(SET) is None

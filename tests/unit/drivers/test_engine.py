@@ -51,6 +51,71 @@ WHAT = "The container cannot be started"
         ),
         (
             400,
+            "failed to create shim task: OCI runtime create failed: runc "
+            "create failed: unable to start container process: error during "
+            "container init: open /proc/sys/net/ipv4/nonsense: no such file "
+            "or directory: unknown",
+            True,
+            f"{WHAT}: the kernel of this host has no parameter "
+            "net.ipv4.nonsense for a set.",
+        ),
+        (
+            500,
+            "failed to create task for container: failed to create shim "
+            "task: OCI runtime create failed: runc create failed: unable to "
+            "start container process: error during container init: write "
+            "sysctl key net.core.somaxconn: write /proc/sys/net/core/"
+            "somaxconn: invalid argument: unknown",
+            True,
+            f"{WHAT}: the kernel parameter net.core.somaxconn does not take "
+            "its value: invalid argument.",
+        ),
+        (
+            400,
+            "failed to create shim task: OCI runtime create failed: runc "
+            "create failed: unable to start container process: error during "
+            "container init: error setting rlimits for ready process: error "
+            "setting rlimit type 7: operation not permitted: unknown",
+            True,
+            f"{WHAT}: the ulimit nofile is more than the engine of this host "
+            "can give (rlimit type 7: operation not permitted).",
+        ),
+        (
+            400,
+            'sysctl "vm.swappiness" is not in a separate kernel namespace',
+            True,
+            f'{WHAT}: sysctl "vm.swappiness" is not in a separate kernel '
+            "namespace.",
+        ),
+        (
+            400,
+            'invalid mount config for type "bind": bind source path does not '
+            "exist: /var/lib/lxcfs/proc/cpuinfo",
+            False,
+            f'{WHAT}: mounting "cpuinfo" of this host, which cannot be found.',
+        ),
+        (
+            400,
+            'invalid mount config for type "bind": stat /var/lib/lxcfs/proc/'
+            "cpuinfo: transport endpoint is not connected",
+            False,
+            f'{WHAT}: mounting "cpuinfo" of this host, which cannot be found.',
+        ),
+        (
+            400,
+            "No such container: 12ab",
+            False,
+            f"{WHAT}: No such container: 12ab.",
+        ),
+        (
+            400,
+            "Requested CPUs are not available - requested 5, available: 0-1",
+            True,
+            f"{WHAT}: Requested CPUs are not available - requested 5, "
+            "available: 0-1.",
+        ),
+        (
+            400,
             "the working directory 'a' is invalid, it needs to be an "
             "absolute path",
             True,

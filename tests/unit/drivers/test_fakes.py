@@ -254,3 +254,55 @@ def test_an_engine_may_lack_some() -> None:
         with pytest.raises(base.EngineError, match="cannot") as error:
             call()
         assert error.value.permanent
+
+
+def grouped() -> tuple[FakeRuntime, str]:
+    runtime = FakeRuntime()
+    runtime.group("s", spec.Resources(1000, 64, 1))
+    made = dataclasses.replace(
+        config("a", "sleep"),
+        labels={base.LABEL_SET: "s", base.LABEL_CONTAINER: "a"},
+        memory_bytes=32 << 20,
+        share=base.Share(1000, 32),
+    )
+    there = runtime.create(made)
+    runtime.start(there)
+    return runtime, there
+
+
+def test_tampered_cgroups_have_strayed_until_they_are_written() -> None:
+    runtime, there = grouped()
+    given = spec.Resources(1000, 64, 1)
+    members = {there: base.Limits(None, 32 << 20)}
+    assert not runtime.strayed("s", given, members=members)
+    assert runtime.strayed("s", given, boost=True) == {
+        "": base.Limits(1000, 64 << 20)
+    }
+    other = base.Limits(None, 1 << 40)
+    runtime.tampered = {"s": other, there: other}
+    assert runtime.strayed("s", given, members=members) == {
+        "": other,
+        there: other,
+    }
+    runtime.group("s", given, members=members)
+    assert not runtime.strayed("s", given, members=members)
+
+
+def test_shares_are_told_to_the_containers_there_are() -> None:
+    runtime, _ = grouped()
+    more = base.Share(2000, 48)
+    runtime.group(
+        "s", spec.Resources(2000, 96, 1), shares={"a": more, "b": more}
+    )
+    assert runtime.shares == {"s": {"a": more}}
+    runtime.group("s", None)
+    assert not runtime.shares
+
+
+def test_tune_needs_a_process() -> None:
+    runtime, there = grouped()
+    pid = runtime.containers[there].pid
+    runtime.tune(pid, {"a.b": "1"})
+    assert runtime.tuned == {pid: {"a.b": "1"}}
+    with pytest.raises(base.EngineError, match="does not run"):
+        runtime.tune(pid + 1, {})
