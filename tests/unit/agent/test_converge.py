@@ -916,6 +916,7 @@ def _guard(world, action):
         isinstance(action, act.Stop)
         and found.cause in ("restart", "stop")
         and found.incarnation == world.wanted.incarnation
+        and world.wanted.desired != Desired.DELETED
     ):
         index = {c.spec.name: c.spec.index for c in world.wanted.containers}
         old = {
