@@ -8,7 +8,7 @@ from caas import pull
 from caas.conductor.batch import Batch
 from caas.conductor.settings import Network
 from caas.model import wire
-from caas.model.containers import Container
+from caas.model.containers import Asked
 from caas.model.content import Member
 from caas.model.sets import Set
 from caas.model.states import Desired
@@ -34,9 +34,12 @@ class Writer:
         :param item: with its containers.
         """
         revision, content = item.revision, item.content
+        monitor = item.monitor
         if item.issued < item.change_revision:
             revision, content = item.change_revision - 1, item.before
-        rows = {container.id: container for container in item.containers}
+            # what there was has proved itself
+            monitor = 0.0
+        asked = {c.id: c.asked for c in item.containers} | item.removed
         return wire.Wanted(
             id=item.id,
             incarnation=item.incarnation,
@@ -50,34 +53,25 @@ class Writer:
             resources=content.resources,
             nic=self._network.nic(item.address) if item.address else None,
             containers=tuple(
-                self._container(item, member, rows.get(member.id))
+                self._container(item, member, asked[member.id])
                 for member in content.members
             ),
             request_id=item.request_id,
             cpu_burst=content.cpu_burst,
             sysctls=item.sysctls,
-            monitor=item.monitor,
+            monitor=monitor,
         )
 
     def _container(
-        self, item: Set, member: Member, row: Container | None
+        self, item: Set, member: Member, asked: Asked
     ) -> wire.WantedContainer:
-        """:param row: None of one that is being removed."""
-        wanted = wire.WantedContainer(
+        return wire.WantedContainer(
             id=member.id,
             spec=member.spec,
             pull=self._pull(member.spec.image.id)
             if item.desired == Desired.RUNNING
             else None,
-        )
-        if row is None:
-            return wanted
-        return dataclasses.replace(
-            wanted,
-            restart_epoch=row.restart_epoch,
-            paused=row.paused,
-            signal_epoch=row.signal_epoch,
-            signal=row.signal,
+            **dataclasses.asdict(asked),
         )
 
     def removal(

@@ -374,6 +374,7 @@ def change(
     :returns: False when the set was changed meanwhile.
     """
     placed = item.host_id is not None
+    kept = {member.id for member in content.members}
     values: dict[str, Any] = {
         **_made_of(content),
         "revision": t.c.revision + 1,
@@ -386,7 +387,14 @@ def change(
         values |= {
             "change_revision": t.c.revision + 1,
             "change_action": action,
-            "change_from": item.content.to_dict(),
+            "change_from": {
+                **item.content.to_dict(),
+                "removed": {
+                    c.id: dataclasses.asdict(c.asked)
+                    for c in item.containers
+                    if c.spec is not None and c.id not in kept
+                },
+            },
         }
     done = conn.execute(
         t.update()
