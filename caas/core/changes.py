@@ -167,12 +167,14 @@ def revert(
     """
     _check_free(item)
     then = entry.content
+    there = {m.id for m in item.content.members}
     holders = {m.spec.name: m.id for m in item.content.members}
     members = [
-        # a name that another one has by now cannot change hands
-        dataclasses.replace(m, id=str(uuid.uuid4()))
-        if holders.get(m.spec.name, m.id) != m.id
-        else m
+        m
+        # a name that another one has by now cannot change hands, and one
+        # that was removed is not asked for what it was before
+        if m.id in there and holders.get(m.spec.name, m.id) == m.id
+        else dataclasses.replace(m, id=str(uuid.uuid4()))
         for m in then.members
     ]
     return _change(
