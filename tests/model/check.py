@@ -185,6 +185,19 @@ def at_the_end(world: "World") -> None:
         ),
         ((row.id, row.address) for row in kept if row.address),
     )
+    _same(
+        "what is asked of containers",
+        (
+            (c.id, c.restart_epoch, c.paused)
+            for c in _members(world)
+            if c.id in world.asked
+        ),
+        (
+            (c.id, world.asked[c.id].restart_epoch, world.asked[c.id].paused)
+            for c in _members(world)
+            if c.id in world.asked
+        ),
+    )
     _books(world, kept)
     for row in kept:
         _history(world, row.id)

@@ -15,12 +15,11 @@ import sqlalchemy as sa
 
 from caas.agent.ledger import Change, Ledger
 from caas.conductor import observe, wanted
-from caas.core import changes
 from caas.model import wire
 from caas.model.containers import Asked
 from caas.model.sets import Set
 from caas.model.states import Desired, Phase
-from caas.store import claims, placements, reports, tables
+from caas.store import placements, reports, tables
 from tests.model.common import Faults
 from tests.model.world import World
 
@@ -132,22 +131,6 @@ def tell_before_claim() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def shrink_at_once() -> Iterator[None]:
-    """Frees what a change taken back had claimed before its host knows."""
-    take_back = changes.take_back
-
-    def early(conn: sa.Connection, item: Set, *args: Any) -> bool:
-        done = take_back(conn, item, *args)
-        if done and item.host_id:
-            key = (item.id, item.incarnation)
-            claims.shrink(conn, item.host_id, key, item.before.resources)
-        return done
-
-    with mock.patch.object(changes, "take_back", early):
-        yield
-
-
-@contextlib.contextmanager
 def stale_containers() -> Iterator[None]:
     """Tells a host of the containers that were read when it was leased."""
     reread = placements.reread
@@ -195,12 +178,9 @@ LEFT_OUT = {
         world={"faults": Faults(loss=0.1, repeat=0.5, slow=0.7)},
     ),
     "claim before growth": LeftOut(patch=lambda world: tell_before_claim()),
-    "shrink when settled": LeftOut(
-        patch=lambda world: shrink_at_once(),
-        world={"often": ("revert", "resize") * 5},
-    ),
     "containers of the revision": LeftOut(
-        patch=lambda world: stale_containers()
+        patch=lambda world: stale_containers(),
+        world={"rate": 6, "often": ("update",) * 30},
     ),
     "removed as they were": LeftOut(
         patch=lambda world: forget_removed(),

@@ -145,11 +145,16 @@ class Users:
         changes.revert(self._deps, ctx, item, self.world.rng.choice(entries))
 
     def _restart_one(self, ctx: RequestContext, item: Set) -> None:
-        containers.restart(self._deps, ctx, item, self._one(item))
+        self._asked(containers.restart(self._deps, ctx, item, self._one(item)))
 
     def _pause_one(self, ctx: RequestContext, item: Set) -> None:
         paused = self.world.chance(0.5)
-        containers.pause(self._deps, ctx, item, self._one(item), paused)
+        self._asked(
+            containers.pause(self._deps, ctx, item, self._one(item), paused)
+        )
+
+    def _asked(self, item: Set) -> None:
+        self.world.asked.update((c.id, c.asked) for c in item.containers)
 
     def _move(self, ctx: RequestContext, item: Set) -> None:
         """What will move sets off a host: unplace, and look again.

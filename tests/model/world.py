@@ -26,6 +26,7 @@ from typing import Any
 from unittest import mock
 
 from caas.agent.ledger import Ledger
+from caas.model.containers import Asked
 from caas.model.content import Content
 from caas.store import engine, tables
 from tests.model import check
@@ -77,6 +78,8 @@ class World:
         self.address_of: dict[str, str] = {}
         self.moment_of: dict[tuple[str, int], int] = {}
         self.moments = itertools.count(1)
+        # what users asked of containers last
+        self.asked: dict[str, Asked] = {}
         # what each revision of a set is made of
         self.content_of: dict[tuple[str, int], Content] = {}
 
