@@ -18,6 +18,7 @@ from caas.core import changes
 from caas.model import wire
 from caas.model.hosts import liveness
 from caas.model.sets import Set
+from caas.model.spec import NOTHING
 from caas.model.states import ContainerStatus, Desired, HostStatus, Phase
 from caas.store import claims, events, placements, reports, sets
 from caas.store.engine import Store, retry
@@ -185,7 +186,7 @@ class _Intake:
         """Write what is to be written but the events, which are returned."""
         gone: dict[claims.Key, Any] = {}
         afters: list[reports.Seen] = []
-        changing: list[tuple[reports.Seen, wire.SetReport]] = []
+        present: list[tuple[reports.Seen, wire.SetReport]] = []
         parts: list[tuple[str, wire.ContainerReport]] = []
         rows: list[dict[str, Any]] = []
         happened: list[tuple[reports.Seen, observe.Happening]] = []
@@ -203,43 +204,59 @@ class _Intake:
                 )
                 if after != before:
                     afters.append(after)
-                if after.change_revision and after.current:
-                    changing.append((after, one))
+                present.append((after, one))
                 parts += [(one.id, part) for part in one.containers]
                 if happening is not None:
                     happened.append((after, happening))
         if afters:
             reports.observe(self._conn, afters)
-        self._changes(changing)
+        failed = self._changes(present)
         if parts:
             reports.observe_containers(self._conn, parts)
         if gone:
             rows += self._release(gone)
+        # that a change failed is told with what was asked for
+        happened = [(s, h) for s, h in happened if s.id not in failed]
         return rows + self._happenings(happened) + self._agent_events()
 
     def _changes(
         self, reported: list[tuple[reports.Seen, wire.SetReport]]
-    ) -> None:
-        """Changes that are carried out, or that the host cannot do."""
+    ) -> set[str]:
+        """Changes that are carried out, or that the host cannot do.
+
+        :returns: ids of sets whose changes were taken back.
+        """
+        failed = set()
         for seen, one in reported:
-            if not one.refused and not observe.settled(seen):
-                continue
-            item = sets.get(self._conn, seen.id)
-            if item is None or not item.current:
-                continue
-            kept = item.resources
-            if refused := one.refused or _failed(item, one):
-                kept = item.before.resources
-                if changes.take_back(self._conn, item, refused, self._now):
-                    self.changed.append(item.id)
-            else:
-                changes.finish(self._conn, item)
-            claims.shrink(
-                self._conn,
-                self._host.id,
-                (item.id, item.incarnation),
-                kept,
-            )
+            if seen.change_revision:
+                if seen.current and (one.refused or observe.settled(seen)):
+                    failed.update(self._change(seen, one))
+            elif observe.settled(seen):
+                # of a change taken back it may have had more until now
+                self._shrink(seen)
+        self.changed += sorted(failed)
+        return failed
+
+    def _change(self, seen: reports.Seen, one: wire.SetReport) -> list[str]:
+        """:returns: its id if its change was taken back."""
+        item = sets.get(self._conn, seen.id)
+        if item is None or not item.current:
+            return []
+        if refused := one.refused or _failed(item, one):
+            if changes.take_back(self._conn, item, refused, self._now):
+                return [item.id]
+        elif changes.finish(self._conn, item):
+            self._shrink(seen)
+        return []
+
+    def _shrink(self, seen: reports.Seen) -> None:
+        """Give back what is claimed for a set beyond what it has."""
+        if seen.phase == Phase.FAILED:
+            # who knows what it has
+            return
+        key = (seen.id, seen.incarnation)
+        if self._claimed[key].beyond(seen.resources) != NOTHING:
+            claims.shrink(self._conn, self._host.id, key, seen.resources)
 
     def _release(self, gone: dict[claims.Key, Any]) -> list[dict[str, Any]]:
         """Free what is gone; end the sets of which nothing is left."""
@@ -344,7 +361,10 @@ def _failed(item: Set, one: wire.SetReport) -> str:
         return ""
     new = changes.touched(item)
     return "; ".join(
-        part.verdict or part.reason or one.reason
+        part.verdict
+        or part.reason
+        or one.reason
+        or f"Container {part.name!r} does not run."
         for part in one.containers
         if part.id in new
         and (part.verdict or part.status == ContainerStatus.FAILED)

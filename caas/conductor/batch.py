@@ -133,7 +133,7 @@ def _groups(items: Iterable[Set], placed: dict[str, int]) -> list[Group]:
     reservations: dict[str, dict[str, Request]] = {}
     needs: dict[str, int] = {}
     for item in items:
-        request = Request(item.resources, item.zone)
+        request = Request(item.needs, item.zone)
         if _together(item):
             reservation = item.reservation_id
             reservations.setdefault(reservation, {})[item.id] = request

@@ -9,7 +9,7 @@ from caas.conductor.batch import Batch
 from caas.conductor.settings import Network
 from caas.core import changes
 from caas.model import wire
-from caas.model.containers import Container
+from caas.model.containers import Asked
 from caas.model.content import Member
 from caas.model.sets import Set
 from caas.model.states import Desired
@@ -35,12 +35,12 @@ class Writer:
         :param item: with its containers.
         """
         revision, content = item.revision, item.content
+        new: set[str] = set()
         if item.issued < item.change_revision:
             revision, content = item.change_revision - 1, item.before
-            new = set()
-        else:
-            new = changes.touched(item) if item.change_revision else set()
-        rows = {container.id: container for container in item.containers}
+        elif item.change_revision:
+            new = changes.touched(item)
+        asked = {c.id: c.asked for c in item.containers} | item.removed
         return wire.Wanted(
             id=item.id,
             incarnation=item.incarnation,
@@ -54,9 +54,11 @@ class Writer:
             resources=content.resources,
             nic=self._network.nic(item.address) if item.address else None,
             containers=tuple(
-                dataclasses.replace(
-                    self._container(item, member, rows.get(member.id)),
-                    monitor=item.monitor if member.id in new else 0.0,
+                self._container(
+                    item,
+                    member,
+                    asked[member.id],
+                    item.monitor if member.id in new else 0.0,
                 )
                 for member in content.members
             ),
@@ -66,24 +68,16 @@ class Writer:
         )
 
     def _container(
-        self, item: Set, member: Member, row: Container | None
+        self, item: Set, member: Member, asked: Asked, monitor: float
     ) -> wire.WantedContainer:
-        """:param row: None of one that is being removed."""
-        wanted = wire.WantedContainer(
+        return wire.WantedContainer(
             id=member.id,
             spec=member.spec,
             pull=self._pull(member.spec.image.id)
             if item.desired == Desired.RUNNING
             else None,
-        )
-        if row is None:
-            return wanted
-        return dataclasses.replace(
-            wanted,
-            restart_epoch=row.restart_epoch,
-            paused=row.paused,
-            signal_epoch=row.signal_epoch,
-            signal=row.signal,
+            **dataclasses.asdict(asked),
+            monitor=monitor,
         )
 
     def removal(
@@ -91,15 +85,18 @@ class Writer:
     ) -> wire.Wanted:
         """The end of one incarnation.
 
+        One that was forgotten by force is not asked to end well.
+
         :param item: None if nothing is known of the set any more.
         """
+        living = item is not None and item.deleted_at is None
         return wire.Wanted(
             id=set_id,
             incarnation=incarnation,
             # agents ignore what is older than what they know
             revision=item.revision if item else _LAST_REVISION,
             desired=Desired.DELETED,
-            grace_period=item.grace_period if item else 10,
+            grace_period=item.grace_period if item and living else 0,
             request_id=item.request_id if item else "",
         )
 

@@ -185,7 +185,7 @@ class Worker:
         """Take what is planned and begin new versions of the lists."""
         taken: dict[str, list[Resources]] = {}
         for set_id, host_id in placed.items():
-            taken.setdefault(host_id, []).append(batch.item(set_id).resources)
+            taken.setdefault(host_id, []).append(batch.item(set_id).needs)
         refused = []
         for host_id in sorted(batch.hosts(placed)):
             if host_id not in taken:
@@ -316,14 +316,14 @@ class Worker:
                     "incarnation": mine.incarnation,
                     "host_id": host_id,
                     "created_at": now,
-                    **dataclasses.asdict(item.resources),
+                    **dataclasses.asdict(item.needs),
                 }
             )
         if rows:
             claims.insert(conn, rows)
         for host_id, set_ids in sorted(lost.items()):
             claims.give_back(
-                conn, host_id, [batch.item(i).resources for i in set_ids]
+                conn, host_id, [batch.item(i).needs for i in set_ids]
             )
             sets.free_addresses(conn, set_ids)
         return {i for set_ids in lost.values() for i in set_ids}

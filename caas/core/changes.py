@@ -153,32 +153,28 @@ def revert(
     deps: Deps,
     ctx: RequestContext,
     item: sets.Set,
-    revision: int,
+    entry: history.Entry,
     monitor: float | None = None,
 ) -> sets.Set:
     """Make a set of what it was made of at an earlier revision.
 
     Containers that are still there stay, as far as they are the same.
 
-    :raises NotFound: its history has no such revision.
+    :param entry: of its history.
     :raises BadRequest: the volume would shrink.
     :raises Conflict: another change is under way.
     :raises QuotaExceeded: the project has no room for it.
     """
     _check_free(item)
-    with deps.store.reader() as conn:
-        entry = history.get(conn, item.id, revision)
-    if entry is None:
-        raise exception.NotFound(
-            f"The history of set {item.id} has no revision {revision}."
-        )
     then = entry.content
+    there = {m.id for m in item.content.members}
     holders = {m.spec.name: m.id for m in item.content.members}
     members = [
-        # a name that another one has by now cannot change hands
-        dataclasses.replace(m, id=str(uuid.uuid4()))
-        if holders.get(m.spec.name, m.id) != m.id
-        else m
+        m
+        # a name that another one has by now cannot change hands, and one
+        # that was removed is not asked for what it was before
+        if m.id in there and holders.get(m.spec.name, m.id) == m.id
+        else dataclasses.replace(m, id=str(uuid.uuid4()))
         for m in then.members
     ]
     return _change(
@@ -188,8 +184,22 @@ def revert(
         _with(then, members),
         "revert",
         MONITOR if monitor is None else monitor,
-        details={"to": revision},
+        details={"to": entry.revision},
     )
+
+
+def past(deps: Deps, item: sets.Set, revision: int) -> history.Entry:
+    """What it was made of at one revision.
+
+    :raises NotFound: its history has no such revision.
+    """
+    with deps.store.reader() as conn:
+        entry = history.get(conn, item.id, revision)
+    if entry is None:
+        raise exception.NotFound(
+            f"The history of set {item.id} has no revision {revision}."
+        )
+    return entry
 
 
 def list_history(deps: Deps, item: sets.Set) -> list[history.Entry]:
@@ -236,8 +246,8 @@ def _check_free(item: sets.Set) -> None:
     """:raises Conflict: it is being changed or deleted."""
     if item.change_revision:
         raise exception.Conflict(
-            f"Set {item.id} is being changed ({item.change_action}, asked "
-            f"for at {item.updated_at:%H:%M:%S} UTC); wait until that is done."
+            f"Set {item.id} is being changed ({item.change_action}); wait "
+            f"until that is done. {item.reason}".rstrip()
         )
     if item.desired == Desired.DELETED:
         raise exception.Conflict(f"Set {item.id} is being deleted.")
@@ -336,10 +346,15 @@ def _write(
         )
 
 
-def finish(conn: sa.Connection, item: sets.Set) -> None:
-    """The host has done it: what is not needed any more is free."""
-    if store.changed(conn, item.id, item.revision):
-        _release(conn, item, model.more(item.before, item.content))
+def finish(conn: sa.Connection, item: sets.Set) -> bool:
+    """The host has done it: what is not needed any more is free.
+
+    :returns: False when something else is wanted by now.
+    """
+    if not store.changed(conn, item.id, item.revision):
+        return False
+    _release(conn, item, model.more(item.before, item.content))
+    return True
 
 
 def take_back(
@@ -353,11 +368,14 @@ def take_back(
     :param item: with its containers.
     :returns: False when something else is wanted by now.
     """
+    # something else may have been asked for since
+    asked = history.get(conn, item.id, item.change_revision)
+    request_id = asked.request_id if asked else item.request_id
     failure = {
         "action": item.change_action,
         "reason": reason,
         "at": now.isoformat(timespec="microseconds") + "Z",
-        "request_id": item.request_id,
+        "request_id": request_id,
     }
     if not store.unchange(conn, item, failure, now):
         return False
@@ -373,7 +391,7 @@ def take_back(
                 at=now,
                 action="take-back",
                 user_id="",
-                request_id=item.request_id,
+                request_id=request_id,
                 content=before,
             )
         ],
@@ -383,7 +401,7 @@ def take_back(
         project_id=item.project_id,
         object_type="set",
         object_id=item.id,
-        request_id=item.request_id,
+        request_id=request_id,
         host=item.host_name or "",
         action=f"set.{item.change_action}",
         result="error",

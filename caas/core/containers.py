@@ -69,7 +69,7 @@ def pause(
     :raises Conflict: its set is not to run.
     """
     one = _business(item, ident)
-    if one.paused == paused:
+    if one.asked.paused == paused:
         return item
     return _ask(
         deps,

@@ -315,7 +315,7 @@ def over_quota(
     parts = []
     for resource, usage in quota.resources.items():
         asked = each[resource] * count
-        if 0 <= usage.limit < usage.used + asked:
+        if asked and 0 <= usage.limit < usage.used + asked:
             scale = 1000 if resource == "millicpus" else 1
             parts.append(
                 f"{shown(resource)}: asked {asked / scale:g}, used "

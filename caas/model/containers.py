@@ -11,10 +11,22 @@ BUSINESS = "business"
 
 
 @dataclasses.dataclass(frozen=True)
-class Container:
-    """:ivar spec: None for the infra container, which no user defines.
+class Asked:
+    """What is wanted of a container besides what it is made of.
+
     :ivar restart_epoch: rises whenever a restart of it is asked for.
     :ivar signal_epoch: rises whenever ``signal`` is to be sent to it.
+    """
+
+    restart_epoch: int = 0
+    paused: bool = False
+    signal_epoch: int = 0
+    signal: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Container:
+    """:ivar spec: None for the infra container, which no user defines.
     :ivar health: as its health check found it; None where it has none.
     """
 
@@ -26,10 +38,7 @@ class Container:
     index: int
     spec: spec.ContainerSpec | None
     created_at: datetime.datetime
-    restart_epoch: int = 0
-    paused: bool = False
-    signal_epoch: int = 0
-    signal: str = ""
+    asked: Asked = Asked()
     status: ContainerStatus = ContainerStatus.PENDING
     health: Health | None = None
     reason: str = ""

@@ -5,7 +5,7 @@ import datetime
 from typing import Any
 
 from caas.model import spec, states
-from caas.model.containers import Container
+from caas.model.containers import Asked, Container
 from caas.model.content import Content, Member
 
 
@@ -93,6 +93,24 @@ class Set:
     def before(self) -> Content:
         """What it was made of before the change that is under way."""
         return Content.from_dict(self.change_from)
+
+    @property
+    def removed(self) -> dict[str, Asked]:
+        """Containers that the change under way removes, by id."""
+        return {
+            container_id: spec.pick(Asked, asked)
+            for container_id, asked in self.change_from.get(
+                "removed", {}
+            ).items()
+        }
+
+    @property
+    def needs(self) -> spec.Resources:
+        """What of a host is to be claimed for it: amid a change, enough for
+        what it is to be made of and for what it was made of."""
+        if not self.change_revision:
+            return self.resources
+        return self.resources.or_more(self.before.resources)
 
     @property
     def status(self) -> states.SetStatus:

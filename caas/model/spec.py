@@ -222,6 +222,14 @@ class Resources:
     memory_mb: int
     disk_gb: int
 
+    def or_more(self, other: "Resources") -> "Resources":
+        """The larger one of each."""
+        return Resources(
+            max(self.millicpus, other.millicpus),
+            max(self.memory_mb, other.memory_mb),
+            max(self.disk_gb, other.disk_gb),
+        )
+
     def beyond(self, other: "Resources") -> "Resources":
         """What this is more than another, of each; 0 where it is not."""
         return Resources(

@@ -75,11 +75,12 @@ RULES = [
         "POST /v1/sets/{set_id}/containers/{container}/signal",
     ),
     rule(
-        "caas:containers:cpuset",
+        "caas:containers:update:cpuset",
         ADMIN,
         "Choose the CPUs of its host that a container may run on.",
         "POST /v1/sets",
         "POST /v1/sets/{set_id}/update",
+        "POST /v1/sets/{set_id}/revert",
         "POST /v1/sets/{set_id}/containers",
         "PATCH /v1/sets/{set_id}/containers/{container}",
     ),

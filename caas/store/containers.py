@@ -1,5 +1,6 @@
 """Containers: the queries of the API side."""
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Collection, Sequence
@@ -39,10 +40,12 @@ def from_row(row: Any) -> model.Container:
         index=m["idx"],
         spec=spec.ContainerSpec.from_dict(m["spec"]) if m["spec"] else None,
         created_at=m["created_at"],
-        restart_epoch=m["restart_epoch"],
-        paused=m["paused"],
-        signal_epoch=m["signal_epoch"],
-        signal=m["signal"],
+        asked=model.Asked(
+            restart_epoch=m["restart_epoch"],
+            paused=m["paused"],
+            signal_epoch=m["signal_epoch"],
+            signal=m["signal"],
+        ),
         health=Health(m["health"]) if m["health"] else None,
         status=ContainerStatus(m["status"]),
         reason=m["reason"],
@@ -68,6 +71,7 @@ def insert(conn: sa.Connection, items: Sequence[model.Container]) -> None:
                 "idx": c.index,
                 "spec": c.spec.to_dict() if c.spec else {},
                 "image_id": c.spec.image.id if c.spec else None,
+                **dataclasses.asdict(c.asked),
                 "created_at": c.created_at,
                 "status": c.status.value,
             }
@@ -143,7 +147,8 @@ def replace(
 ) -> None:
     """Have a set consist of these containers, and its infra container.
 
-    Under the guard of the row of the set.
+    Under the guard of the row of the set.  One that a change had removed and
+    that is back now is asked for the same as before.
 
     :param item: with its containers as they are.
     """
@@ -165,6 +170,7 @@ def replace(
                     role=model.BUSINESS,
                     index=member.spec.index,
                     spec=member.spec,
+                    asked=item.removed.get(member.id, model.Asked()),
                     created_at=now,
                 )
             )

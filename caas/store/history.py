@@ -13,6 +13,9 @@ from caas.store.tables import history as t
 #: Changes of what a set is made of; their events are called ``set.<name>``.
 CHANGES = ("resize", "update", "add", "remove", "rename", "revert")
 
+#: Entries of one set that are kept.
+KEPT = 100
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -31,6 +34,7 @@ class Entry:
 
 
 def add(conn: sa.Connection, entries: Sequence[Entry]) -> None:
+    """Write entries; of each set the last ``KEPT`` stay."""
     conn.execute(
         t.insert(),
         [
@@ -47,6 +51,23 @@ def add(conn: sa.Connection, entries: Sequence[Entry]) -> None:
             for e in entries
         ],
     )
+    for entry in entries:
+        if entry.revision > KEPT:
+            _forget(conn, entry.set_id)
+
+
+def _forget(conn: sa.Connection, set_id: str) -> None:
+    last = conn.execute(
+        sa.select(t.c.revision)
+        .where(t.c.set_id == set_id)
+        .order_by(t.c.revision.desc())
+        .offset(KEPT - 1)
+        .limit(1)
+    ).scalar_one_or_none()
+    if last is not None:
+        conn.execute(
+            t.delete().where(t.c.set_id == set_id, t.c.revision < last)
+        )
 
 
 def fail(conn: sa.Connection, set_id: str, revision: int, reason: str) -> None:

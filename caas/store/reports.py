@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from caas.model import wire
+from caas.model.spec import Resources
 from caas.model.states import Desired, Phase
 from caas.store import history
 from caas.store.tables import containers, events, hosts, sets
@@ -137,6 +138,7 @@ class Seen:
     launched_at: datetime.datetime | None
     deadline: datetime.datetime | None
     attempts: int
+    resources: Resources
     change_revision: int = 0
 
     @property
@@ -166,6 +168,9 @@ _SEEN = sa.select(
     sets.c.deadline,
     sets.c.attempts,
     sets.c.change_revision,
+    sets.c.millicpus,
+    sets.c.memory_mb,
+    sets.c.disk_gb,
 )
 
 
@@ -178,6 +183,9 @@ def seen(conn: sa.Connection, set_ids: Collection[str]) -> dict[str, Seen]:
         values["ended"] = values.pop("deleted_at") is not None
         values["desired"] = Desired(row.desired)
         values["phase"] = Phase(row.phase)
+        values["resources"] = Resources(
+            *(values.pop(k) for k in ("millicpus", "memory_mb", "disk_gb"))
+        )
         found[row.id] = Seen(**values)
     return found
 

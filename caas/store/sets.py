@@ -374,9 +374,12 @@ def change(
     :returns: False when the set was changed meanwhile.
     """
     placed = item.host_id is not None
+    kept = {member.id for member in content.members}
+    # not "revision + 1" twice: MariaDB would add to what it has just added to
+    revision = item.revision + 1
     values: dict[str, Any] = {
         **_made_of(content),
-        "revision": t.c.revision + 1,
+        "revision": revision,
         "monitor": monitor,
         "failure": {},
         "request_id": request_id,
@@ -384,9 +387,16 @@ def change(
     }
     if placed:
         values |= {
-            "change_revision": t.c.revision + 1,
+            "change_revision": revision,
             "change_action": action,
-            "change_from": item.content.to_dict(),
+            "change_from": {
+                **item.content.to_dict(),
+                "removed": {
+                    c.id: dataclasses.asdict(c.asked)
+                    for c in item.containers
+                    if c.spec is not None and c.id not in kept
+                },
+            },
         }
     done = conn.execute(
         t.update()

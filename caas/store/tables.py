@@ -69,7 +69,7 @@ sets = sa.Table(
     sa.Column("sysctls", _dict(), nullable=False, default={}),
     # of the change of what it is made of that is under way: the revision
     # that began it (0 for none), its name, and model.content.Content as it
-    # was before
+    # was before, with what was asked of containers it removes (model.sets)
     sa.Column("change_revision", sa.Integer, nullable=False, default=0),
     sa.Column("change_action", sa.String(16), nullable=False, default=""),
     sa.Column("change_from", _dict(), nullable=False, default={}),

@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from caas.model import wire
+from caas.model.containers import BUSINESS
+from caas.model.content import Content, Member
+from caas.model.sets import Set
 from caas.model.states import Desired, Phase, Placement
-from caas.store import tables
-from tests.model.common import FULL, Broken
+from caas.store import history, sets, tables
+from tests.model.common import BAD, FULL, Broken, Part
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -70,6 +74,33 @@ def always(world: "World") -> None:
             raise Broken(f"the address of {row.id} changed")
 
 
+def told(world: "World", sets: Iterable[dict[str, Any]]) -> None:
+    """What a host is told is what its revision is made of."""
+    for data in sets:
+        wanted = wire.Wanted.from_dict(data)
+        if wanted.desired == Desired.DELETED:
+            continue
+        content = _content(world, wanted.id, wanted.revision)
+        members = tuple(Member(c.id, c.spec) for c in wanted.containers)
+        if (wanted.resources, members) != (content.resources, content.members):
+            raise Broken(
+                f"a host is told of {members}, {wanted.resources} as revision "
+                f"{wanted.revision} of {wanted.id}, which is {content}"
+            )
+
+
+def _content(world: "World", set_id: str, revision: int) -> Content:
+    key = (set_id, revision)
+    if key not in world.content_of:
+        with world.store.reader() as conn:
+            world.content_of[key] = next(
+                entry.content
+                for entry in history.list_(conn, set_id)
+                if entry.revision <= revision
+            )
+    return world.content_of[key]
+
+
 def removal(world: "World", host: str, key: tuple[str, int]) -> None:
     """When a host removes an incarnation of a set."""
     t = tables.sets
@@ -89,15 +120,21 @@ def at_the_end(world: "World") -> None:
         _settled(row, f"set {row.id}, wanted {row.desired}")
     kept = [row for row in rows if row.deleted_at is None]
     placed = {(row.id, row.incarnation): row for row in kept if row.host_id}
+    bad = {c.set_id for c in _members(world) if c.image_id == BAD}
     for row in placed.values():
-        _seen(row, f"set {row.id}, wanted {row.desired}")
+        _seen(row, row.id in bad, f"set {row.id}, wanted {row.desired}")
     _same(
         "claims",
         (
             (claim.set_id, claim.incarnation, claim.memory_mb)
             for claim in world.rows(sa.select(tables.claims))
+            if not _fails(placed, (claim.set_id, claim.incarnation))
         ),
-        ((*key, row.memory_mb) for key, row in placed.items()),
+        (
+            (*key, row.memory_mb)
+            for key, row in placed.items()
+            if row.phase != Phase.FAILED
+        ),
     )
     engines = [k for host in world.hosts.values() for k in host.engine]
     if len(engines) != len(set(engines)):
@@ -121,6 +158,23 @@ def at_the_end(world: "World") -> None:
             if row.desired == Desired.RUNNING
         ),
     )
+    _same(
+        "containers of running sets",
+        (
+            (i, part)
+            for e in entries.values()
+            if e.running
+            for i, part in e.parts.items()
+        ),
+        (
+            (c.id, Part(c.name, c.image_id, c.restart_epoch, c.paused))
+            for c in _members(world)
+            if any(
+                c.set_id == row.id and row.desired == Desired.RUNNING
+                for row in placed.values()
+            )
+        ),
+    )
     if strays := entries.keys() - placed.keys():
         raise Broken(f"left on hosts: {strays}")
     _same(
@@ -131,7 +185,35 @@ def at_the_end(world: "World") -> None:
         ),
         ((row.id, row.address) for row in kept if row.address),
     )
+    _same(
+        "what is asked of containers",
+        (
+            (c.id, c.restart_epoch, c.paused)
+            for c in _members(world)
+            if c.id in world.asked
+        ),
+        (
+            (c.id, world.asked[c.id].restart_epoch, world.asked[c.id].paused)
+            for c in _members(world)
+            if c.id in world.asked
+        ),
+    )
     _books(world, kept)
+    for row in kept:
+        _history(world, row.id)
+
+
+def _fails(placed: dict[Any, Any], key: tuple[str, int]) -> bool:
+    """Of one that cannot run more may be claimed: it had that once."""
+    return key in placed and placed[key].phase == Phase.FAILED
+
+
+def _members(world: "World") -> list[Any]:
+    """Business containers of all sets there are."""
+    t = tables.containers
+    return world.rows(
+        sa.select(t).where(t.c.role == BUSINESS, t.c.deleted_at.is_(None))
+    )
 
 
 def _settled(row: Any, what: str) -> None:
@@ -143,17 +225,20 @@ def _settled(row: Any, what: str) -> None:
     if row.desired == Desired.DELETED:
         raise Broken(f"{what}: still there")
     refused = row.placement == Placement.FAILED and row.placement_reason
-    if row.resize_revision and row.host_id is not None:
-        raise Broken(f"{what}: still being resized")
+    if row.change_revision and row.host_id is not None:
+        raise Broken(f"{what}: still being changed")
     if row.host_id is None and row.desired == Desired.RUNNING and not refused:
         raise Broken(f"{what}: neither placed nor refused")
 
 
-def _seen(row: Any, what: str) -> None:
-    """The host of a set has reported that it is as it should be."""
-    expected = (
-        Phase.RUNNING if row.desired == Desired.RUNNING else Phase.STOPPED
-    )
+def _seen(row: Any, bad: bool, what: str) -> None:
+    """The host of a set has reported that it is as it should be.
+
+    :param bad: it has a container that does not run.
+    """
+    expected = Phase.STOPPED
+    if row.desired == Desired.RUNNING:
+        expected = Phase.FAILED if bad else Phase.RUNNING
     if (row.phase, row.seen_incarnation, row.seen_revision) != (
         expected,
         row.incarnation,
@@ -174,20 +259,17 @@ def _same(what: str, found: Iterable[Any], expected: Iterable[Any]) -> None:
 
 def _books(world: "World", kept: list[Any]) -> None:
     """Everything was counted once."""
+    with world.store.reader() as conn:
+        items = [sets.get(conn, row.id) for row in kept]
     used = {
         row.resource: row.used
         for row in world.rows(sa.select(tables.quota_usages))
     }
     expected = {
         "sets": len(kept),
-        "containers": len(kept),
         **{
-            name: sum(
-                # the larger one, until a host has done it
-                max(row._mapping[name], row.resize_from.get(name, 0))
-                for row in kept
-            )
-            for name in ("millicpus", "memory_mb", "disk_gb")
+            name: sum(held[name] for held in map(_held, items))
+            for name in ("containers", "millicpus", "memory_mb", "disk_gb")
         },
     }
     if used and used != expected:
@@ -200,3 +282,39 @@ def _books(world: "World", kept: list[Any]) -> None:
     )
     if any(row[1] != 1 for row in ends):
         raise Broken(f"ended more than once: {ends}")
+
+
+def _held(item: Set | None) -> dict[str, int]:
+    """What of the quota a set takes: the larger of what it is made of and
+    what it was made of, until a host has done it."""
+    assert item is not None
+    held = item.content.held()
+    if item.change_revision:
+        before = item.before.held()
+        held = {name: max(n, before[name]) for name, n in held.items()}
+    return held
+
+
+def _history(world: "World", set_id: str) -> None:
+    """The history of a set leads to what it is made of."""
+    with world.store.reader() as conn:
+        item = sets.get(conn, set_id)
+        entries = history.list_(conn, set_id)
+    assert item is not None
+    content = None
+    failed = 0
+    for entry in reversed(entries):
+        if entry.failure:
+            failed += 1
+        elif entry.action != "take-back":
+            content = entry.content
+        elif entry.content == content:
+            failed -= 1
+        else:
+            raise Broken(
+                f"{set_id}: revision {entry.revision} is not {content}"
+            )
+        if failed not in (0, 1):
+            raise Broken(f"{set_id}: taken back {failed} times: {entries}")
+    if failed or content != item.content:
+        raise Broken(f"{set_id} is {item.content}, not {content}")

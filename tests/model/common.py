@@ -16,6 +16,9 @@ FLAVORS = {
     "small": spec.Resources(500, 256, 1),
     "large": spec.Resources(1500, 1024, 1),
 }
+#: What containers are made of; one that is made of this one does not run.
+BAD = "bad"
+IMAGES = ("i", "j", BAD)
 FULL = spec.Resources(1000 * ROOM, 512 * ROOM, 100)
 
 
@@ -25,6 +28,19 @@ class Broken(AssertionError):
 
 class Crash(BaseException):
     """The process ends here and now.  Nothing of caas catches it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A container in the engine of a host.
+
+    :ivar epoch: of its last restart.
+    """
+
+    name: str
+    image: str
+    epoch: int
+    paused: bool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -86,6 +86,8 @@ class Conductor:
         self._guard(call)
         if report["sets"]:
             check.always(self.world)
+        if answer and answer["sets"]:
+            check.told(self.world, answer["sets"])
         return answer
 
     def committed(self, life: int) -> None:
@@ -131,6 +133,7 @@ class Conductor:
 
     def _assign(self, name: str, message: dict[str, Any]) -> None:
         host = self.world.hosts[name]
+        check.told(self.world, message["sets"])
         if not host.cut:
             self.world.send("assign", message, host.assign)
 

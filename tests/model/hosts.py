@@ -1,14 +1,15 @@
 """Hosts: an engine that is simulated, and an agent with the real books."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from caas.agent.ledger import Change
 from caas.model import wire
-from caas.model.states import Desired, Phase
+from caas.model.states import ContainerStatus, Desired, Phase
 from tests.model import check
-from tests.model.common import FULL
+from tests.model.common import BAD, FULL, Part
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 Step = tuple[tuple[Any, ...], Callable[[], None]]
 
 
-@dataclasses.dataclass
+#: By id.
+Parts = dict[str, Part]
+
+
+@dataclasses.dataclass(frozen=True)
 class Entry:
     """A set in the engine of a host."""
 
     running: bool
     epoch: int
     memory_mb: int
+    parts: Parts
 
 
 class Host:
@@ -144,11 +150,15 @@ class Host:
     # Working.
 
     def _say(
-        self, wanted: wire.Wanted, phase: Phase, refused: str = ""
+        self,
+        wanted: wire.Wanted,
+        phase: Phase,
+        refused: str = "",
+        containers: tuple[wire.ContainerReport, ...] = (),
     ) -> None:
         """Report a phase, with the moment it began as the reason."""
         key = (wanted.id, wanted.incarnation)
-        state = (phase, wanted.revision, refused)
+        state = (phase, wanted.revision, refused, containers)
         if self._said.get(key) == state:
             return
         self._said[key] = state
@@ -160,6 +170,7 @@ class Host:
                 phase=phase,
                 reason=str(next(self.world.moments)),
                 refused=refused,
+                containers=containers,
             )
         )
         self._hurry()
@@ -214,14 +225,22 @@ class Host:
                 return None
             self._say(wanted, Phase.STOPPING)
             return ("stop", key), lambda: self._set(
-                key, False, entry.epoch, entry.memory_mb
+                key, dataclasses.replace(entry, running=False)
             )
-        assert wanted.resources is not None
-        memory = wanted.resources.memory_mb
         if entry and entry.running and entry.epoch >= wanted.restart_epoch:
-            if entry.memory_mb == memory:
-                self._say(wanted, Phase.RUNNING)
-                return None
+            return self._change(wanted, key, entry)
+        self._say(wanted, Phase.RESTARTING if entry else Phase.STARTING)
+        return ("run", key, wanted.restart_epoch), lambda: self._set(
+            key,
+            Entry(True, wanted.restart_epoch, _memory(wanted), _parts(wanted)),
+        )
+
+    def _change(
+        self, wanted: wire.Wanted, key: tuple[str, int], entry: Entry
+    ) -> Step | None:
+        """Of a set that runs: first its limits, then one container at once."""
+        memory = _memory(wanted)
+        if entry.memory_mb != memory:
             # what the processes in it use is anybody's guess
             if (
                 memory < entry.memory_mb
@@ -231,18 +250,27 @@ class Host:
                 return None
             self._say(wanted, Phase.STARTING)
             return ("limit", key, memory), lambda: self._set(
-                key, True, entry.epoch, memory
+                key, dataclasses.replace(entry, memory_mb=memory)
             )
-        self._say(wanted, Phase.RESTARTING if entry else Phase.STARTING)
-        return (
-            ("run", key, wanted.restart_epoch),
-            lambda: self._set(key, True, wanted.restart_epoch, memory),
+        goal = _parts(wanted)
+        for one in sorted(entry.parts.keys() | goal.keys()):
+            part = _next(entry.parts.get(one), goal.get(one))
+            if part != entry.parts.get(one):
+                self._say(wanted, Phase.STARTING)
+                after = _with(entry, one, part)
+                return ("part", key, one, part), functools.partial(
+                    self._set, key, after
+                )
+        bad = any(part.image == BAD for part in entry.parts.values())
+        self._say(
+            wanted,
+            Phase.FAILED if bad else Phase.RUNNING,
+            containers=_reports(entry.parts),
         )
+        return None
 
-    def _set(
-        self, key: tuple[str, int], running: bool, epoch: int, memory_mb: int
-    ) -> None:
-        self.engine[key] = Entry(running, epoch, memory_mb)
+    def _set(self, key: tuple[str, int], entry: Entry) -> None:
+        self.engine[key] = entry
         check.always(self.world)
 
     def _removal(self, key: tuple[str, int]) -> Step | None:
@@ -254,3 +282,43 @@ class Host:
     def _remove(self, key: tuple[str, int]) -> None:
         check.removal(self.world, self.name, key)
         del self.engine[key]
+
+
+def _memory(wanted: wire.Wanted) -> int:
+    assert wanted.resources is not None
+    return wanted.resources.memory_mb
+
+
+def _parts(wanted: wire.Wanted) -> Parts:
+    return {
+        c.id: Part(c.spec.name, c.spec.image.id, c.restart_epoch, c.paused)
+        for c in wanted.containers
+    }
+
+
+def _next(there: Part | None, goal: Part | None) -> Part | None:
+    """What becomes of a container; a restart is never done twice."""
+    if there is None or goal is None:
+        return goal
+    return dataclasses.replace(goal, epoch=max(there.epoch, goal.epoch))
+
+
+def _with(entry: Entry, one: str, part: Part | None) -> Entry:
+    parts = {i: p for i, p in entry.parts.items() if i != one}
+    if part is not None:
+        parts[one] = part
+    return dataclasses.replace(entry, parts=parts)
+
+
+def _reports(parts: Parts) -> tuple[wire.ContainerReport, ...]:
+    return tuple(
+        wire.ContainerReport(
+            id=one,
+            name=part.name,
+            status=ContainerStatus.FAILED
+            if part.image == BAD
+            else ContainerStatus.RUNNING,
+            reason="It is bad." if part.image == BAD else "",
+        )
+        for one, part in sorted(parts.items())
+    )

@@ -4,6 +4,7 @@ Each is put in the place of the real code while a world runs; the simulation
 is worth something only if the world then breaks.
 """
 
+import collections
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ import sqlalchemy as sa
 from caas.agent.ledger import Change, Ledger
 from caas.conductor import observe, wanted
 from caas.model import wire
+from caas.model.containers import Asked
+from caas.model.sets import Set
 from caas.model.states import Desired, Phase
 from caas.store import placements, reports, tables
 from tests.model.common import Faults
@@ -127,12 +130,34 @@ def tell_before_claim() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def stale_containers() -> Iterator[None]:
+    """Tells a host of the containers that were read when it was leased."""
+    reread = placements.reread
+
+    def stale(conn: sa.Connection, known: Any, token: str) -> dict[str, Set]:
+        found = reread(conn, known, token)
+        return {
+            i: dataclasses.replace(one, containers=known[i].item.containers)
+            for i, one in found.items()
+        }
+
+    with mock.patch.object(placements, "reread", stale):
+        yield
+
+
+def forget_removed() -> contextlib.AbstractContextManager[Any]:
+    """Puts containers back as if nothing had been asked of them."""
+    asked = collections.defaultdict(Asked)
+    return mock.patch.object(Set, "removed", asked)
+
+
 @dataclasses.dataclass(frozen=True)
 class LeftOut:
     """:ivar world: what makes the rule matter more often."""
 
     ledger: type[Ledger] = Ledger
-    patch: Callable[[World], contextlib.AbstractContextManager[None]] = (
+    patch: Callable[[World], contextlib.AbstractContextManager[Any]] = (
         lambda world: contextlib.nullcontext()
     )
     world: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -153,6 +178,14 @@ LEFT_OUT = {
         world={"faults": Faults(loss=0.1, repeat=0.5, slow=0.7)},
     ),
     "claim before growth": LeftOut(patch=lambda world: tell_before_claim()),
+    "containers of the revision": LeftOut(
+        patch=lambda world: stale_containers(),
+        world={"rate": 6, "often": ("update",) * 30},
+    ),
+    "removed as they were": LeftOut(
+        patch=lambda world: forget_removed(),
+        world={"often": ("pause_one", "restart_one", "update") * 5},
+    ),
     # without deadlines, which heal much of it later
     "version before list": LeftOut(
         patch=list_before_version, world={"settle_timeout": 1e6}

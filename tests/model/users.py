@@ -8,15 +8,16 @@ import sqlalchemy as sa
 
 from caas import exception
 from caas.context import RequestContext
-from caas.core import resize
+from caas.core import changes, containers
 from caas.core import sets as core
 from caas.core.deps import Deps
 from caas.model import spec
+from caas.model.sets import Set
 from caas.model.states import Desired, Placement
 from caas.store import sets as store_sets
 from caas.store import tables
 from tests.model import check
-from tests.model.common import FLAVORS, START
+from tests.model.common import FLAVORS, IMAGES, START
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -78,6 +79,8 @@ class Users:
             + ["delete"] * 3
             + ["start", "stop", "restart", "move", "force_delete"]
             + ["resize"] * 3
+            + ["update"] * 6
+            + ["revert", "restart_one", "pause_one", *self.world.often]
         )
         with contextlib.suppress(exception.CaasError):
             if verb == "create":
@@ -86,17 +89,11 @@ class Users:
             elif ids:
                 set_id = rng.choice(ids)
                 self.world.note(f"{verb} {set_id}")
-                if verb == "move":
-                    self._move(ctx, set_id)
-                elif verb == "resize":
-                    resize.resize(
-                        self._deps,
-                        ctx,
-                        core.get(self._deps, ctx, set_id),
-                        rng.choice(list(FLAVORS)),
-                    )
+                item = core.get(self._deps, ctx, set_id)
+                mine = getattr(self, f"_{verb}", None)
+                if mine is not None:
+                    mine(ctx, item)
                 else:
-                    item = core.get(self._deps, ctx, set_id)
                     getattr(core, verb)(self._deps, ctx, item)
         check.always(self.world)
         self.world.after(rng.expovariate(self.world.rate), self._act)
@@ -107,33 +104,80 @@ class Users:
             "flavor": "f",
             "min_count": least,
             "max_count": most,
-            "containers": [{"name": "c", "image": "i"}],
+            "containers": [
+                {"name": name, "image": self._image()}
+                for name in self.world.rng.choice(("c", "cd"))
+            ],
         }
         made = core.create(self._deps, ctx, body)
         self.world.note(f"create {[s.id for s in made]}")
 
-    def _move(self, ctx: RequestContext, set_id: str) -> None:
+    def _image(self) -> str:
+        return self.world.rng.choices(IMAGES, (8, 8, 1))[0]
+
+    def _one(self, item: Set) -> str:
+        return self.world.rng.choice([m.id for m in item.content.members])
+
+    def _resize(self, ctx: RequestContext, item: Set) -> None:
+        flavor = self.world.rng.choice(list(FLAVORS))
+        changes.resize(self._deps, ctx, item, flavor)
+
+    def _update(self, ctx: RequestContext, item: Set) -> None:
+        """Containers are replaced, added, removed, or get other names."""
+        rng = self.world.rng
+        image, name = rng.choice(IMAGES), rng.choice("cdef")
+        first, *others = rng.sample(
+            [m.id for m in item.content.members], len(item.content.members)
+        )
+        change = [(one, {"image": rng.choice(IMAGES)}) for one in others]
+        add = [{"name": name, "image": image}]
+        ways: list[dict[str, Any]] = [
+            {"change": [(first, {"image": image})]},
+            {"change": [(first, {"name": name})]},
+            {"add": add},
+            {"remove": [first]},
+            {"change": change, "add": add, "remove": [first]},
+        ]
+        changes.update(self._deps, ctx, item, "update", **rng.choice(ways))
+
+    def _revert(self, ctx: RequestContext, item: Set) -> None:
+        entries = changes.list_history(self._deps, item)
+        changes.revert(self._deps, ctx, item, self.world.rng.choice(entries))
+
+    def _restart_one(self, ctx: RequestContext, item: Set) -> None:
+        self._asked(containers.restart(self._deps, ctx, item, self._one(item)))
+
+    def _pause_one(self, ctx: RequestContext, item: Set) -> None:
+        paused = self.world.chance(0.5)
+        self._asked(
+            containers.pause(self._deps, ctx, item, self._one(item), paused)
+        )
+
+    def _asked(self, item: Set) -> None:
+        self.world.asked.update((c.id, c.asked) for c in item.containers)
+
+    def _move(self, ctx: RequestContext, item: Set) -> None:
         """What will move sets off a host: unplace, and look again.
 
         No part of caas does so yet; the rules have to hold for it.
         """
         t, h = tables.sets, tables.hosts
         with self.world.store.writer() as conn:
-            item = store_sets.get(conn, set_id)
+            now = store_sets.get(conn, item.id)
             if (
-                item is None
-                or item.host_id is None
-                or item.desired != Desired.RUNNING
+                now is None
+                or now.host_id is None
+                or now.desired != Desired.RUNNING
             ):
                 return
             conn.execute(
                 h.update()
-                .where(h.c.id == item.host_id)
+                .where(h.c.id == now.host_id)
                 .values(version=h.c.version + 1)
             )
             conn.execute(
                 t.update()
-                .where(t.c.id == set_id)
+                .where(t.c.id == item.id)
                 .values(
                     host_id=None,
                     placement=Placement.PENDING.value,
@@ -143,7 +187,7 @@ class Users:
                     lease_owner="",
                 )
             )
-        self._notify(ctx, [set_id])
+        self._notify(ctx, [item.id])
 
 
 class _Images:

@@ -26,6 +26,8 @@ from typing import Any
 from unittest import mock
 
 from caas.agent.ledger import Ledger
+from caas.model.containers import Asked
+from caas.model.content import Content
 from caas.store import engine, tables
 from tests.model import check
 from tests.model.common import START, Broken, Faults
@@ -37,6 +39,7 @@ from tests.model.users import Users
 class World:
     """:param seconds: for which there are faults and users.
     :param rate: what users do per second.
+    :param often: verbs that they choose more often.
     :param settle_timeout: seconds after which a host is asked again.
     :param ledger: class of the books of the agents.
     """
@@ -50,7 +53,8 @@ class World:
         hosts: int = 5,
         conductors: int = 2,
         seconds: float = 40,
-        rate: float = 1.5,
+        rate: float = 2,
+        often: tuple[str, ...] = (),
         settle_timeout: float = 20,
         ledger: type[Ledger] = Ledger,
     ) -> None:
@@ -59,6 +63,7 @@ class World:
         self.faults: Faults | None = faults or Faults()
         self.seconds = seconds
         self.rate = rate
+        self.often = often
         self.settle_timeout = settle_timeout
         self.ledger = ledger
         self.now = 0.0
@@ -73,6 +78,10 @@ class World:
         self.address_of: dict[str, str] = {}
         self.moment_of: dict[tuple[str, int], int] = {}
         self.moments = itertools.count(1)
+        # what users asked of containers last
+        self.asked: dict[str, Asked] = {}
+        # what each revision of a set is made of
+        self.content_of: dict[tuple[str, int], Content] = {}
 
     # Time.
 
@@ -152,6 +161,8 @@ class World:
         with (
             mock.patch.object(uuid, "uuid4", uuid4),
             mock.patch("caas.core.sets.utcnow", self.utc),
+            mock.patch("caas.core.changes.utcnow", self.utc),
+            mock.patch("caas.core.containers.utcnow", self.utc),
             mock.patch("caas.store.events.utcnow", self.utc),
         ):
             yield

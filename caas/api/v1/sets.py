@@ -24,7 +24,7 @@ def one(call: Call, item: Set) -> dict[str, Any]:
 def check_cpuset(call: Call, bodies: Iterable[dict[str, Any]]) -> None:
     """Only some may choose CPUs of a host."""
     if any(body.get("cpuset") is not None for body in bodies):
-        call.require("caas:containers:cpuset")
+        call.require("caas:containers:update:cpuset")
 
 
 @operation(
@@ -284,12 +284,18 @@ def revert(call: Call) -> dict[str, Any]:
     alone. Otherwise as an update.
     """
     body = call.body["revert"]
+    entry = changes.past(call.deps, call.target, body["revision"])
+    present = {m.id: m.spec.cpuset for m in call.target.content.members}
+    check_cpuset(
+        call,
+        (
+            {"cpuset": m.spec.cpuset}
+            for m in entry.content.members
+            if m.spec.cpuset != present.get(m.id)
+        ),
+    )
     found = changes.revert(
-        call.deps,
-        call.ctx,
-        call.target,
-        body["revision"],
-        body.get("monitor"),
+        call.deps, call.ctx, call.target, entry, body.get("monitor")
     )
     return one(call, found)
 

@@ -48,6 +48,26 @@ sets.resize
         403    202    202     202   403     403      404       401
 sets.restart
         403    202    202     202   403     403      404       401
+sets.change
+        403    202    202     202   403     403      404       401
+sets.history
+        200    200    200     200   403     403      404       401
+sets.revert
+        403    202    202     202   403     403      404       401
+containers.add
+        403    202    202     202   403     403      404       401
+containers.update
+        403    202    202     202   403     403      404       401
+containers.remove
+        403    202    202     202   403     403      404       401
+containers.restart
+        403    202    202     202   403     403      404       401
+containers.pause
+        403    202    202     202   403     403      404       401
+containers.unpause
+        403    202    202     202   403     403      404       401
+containers.signal
+        403    202    202     202   403     403      404       401
 containers.list
         200    200    200     200   403     403      200       401
 containers.list_of_set
@@ -92,6 +112,11 @@ BODIES: dict[str, Any] = {
     "sets.create": {"set": SET},
     "sets.update": {"set": {"name": "other"}},
     "sets.resize": {"resize": {"flavor": "small"}},
+    "sets.change": {"update": {"containers": [{"name": "app", "index": 1}]}},
+    "sets.revert": {"revert": {"revision": 1}},
+    "containers.add": {"container": {"name": "two", "image": "app:1"}},
+    "containers.update": {"container": {"name": "other"}},
+    "containers.signal": {"signal": "HUP"},
     "quotas.update": {"quota": {"sets": 5}},
     "flavors.create": {
         "flavor": {"name": "big", "vcpus": 2, "memory_mb": 64, "disk_gb": 1}
@@ -139,7 +164,8 @@ def _path(service: Service, operation: Operation) -> str:
     """The path of a new object of project p1."""
     path = operation.path
     if "{set_id}" in path:
-        [made] = service.create()
+        both = [{"name": n, "image": "app:1"} for n in ("app", "side")]
+        [made] = service.create(containers=both)
         path = path.replace("{set_id}", made["id"])
     if "{flavor}" in path:
         service.request("DELETE", "/v1/flavors/mine")

@@ -57,6 +57,16 @@ def _set(store: Store, deleted_at: datetime.datetime | None) -> str:
             created_at=now,
             status="pending",
         )
+    for revision in (1, 2):
+        _insert(
+            store,
+            tables.history,
+            set_id=ident,
+            revision=revision,
+            at=now,
+            action="update",
+            content={},
+        )
     return ident
 
 
@@ -99,4 +109,5 @@ def test_purge(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert removed == {"sets": 3, "containers": 6, "events": 3}
     assert _ids(store, tables.sets) == stays
     assert _ids(store, tables.containers, "set_id") == stays
+    assert _ids(store, tables.history, "set_id") == stays
     assert _ids(store, tables.events) == {event}

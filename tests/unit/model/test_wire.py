@@ -9,8 +9,8 @@ import pathlib
 
 import pytest
 
-from caas.model import wire
-from caas.model.states import ContainerStatus, Desired, Phase
+from caas.model import spec, wire
+from caas.model.states import ContainerStatus, Desired, Health, Phase
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 KINDS = {"wanted": wire.Wanted, "report": wire.Report}
@@ -64,6 +64,28 @@ def test_words_become_members_of_their_enums():
     )
     assert report.sets[0].phase is Phase.RUNNING
     assert report.sets[0].containers[1].status is ContainerStatus.BACKOFF
+    assert report.sets[0].containers[1].health is None
+    report = wire.Report.from_dict(
+        json.loads((GOLDEN / "report-2.json").read_text())
+    )
+    assert report.sets[0].containers[1].health is Health.UNHEALTHY
+
+
+def test_what_older_peers_leave_out_is_nothing_out_of_the_ordinary():
+    (container,) = wire.Wanted.from_dict(
+        json.loads((GOLDEN / "wanted-1.json").read_text())
+    ).containers
+    assert (container.restart_epoch, container.paused) == (0, False)
+    assert container.spec.health_check is None
+    assert container.spec.hooks == spec.Hooks()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_newest_message_has_all_keys(kind):
+    """So that the next release has to understand them."""
+    data = json.loads(golden(kind)[-1].read_text())
+    again = json.loads(json.dumps(KINDS[kind].from_dict(data).to_dict()))
+    assert again == data
 
 
 def test_a_removal_needs_only_id_and_incarnation():

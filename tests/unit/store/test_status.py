@@ -49,11 +49,11 @@ def test_every_combination(connection):
         ((2, 5), (2, 4), (1, 5)),
         (4, 5),
         (False, True),
-        (0, 5),
+        ("", "resize", "update"),
     )
     for number, values in enumerate(combinations):
         deleted, desired, placement, phase, *values = values
-        seen, issued, launched, resize = values
+        seen, issued, launched, change = values
         rows.append(
             {
                 **base,
@@ -66,7 +66,7 @@ def test_every_combination(connection):
                 "seen_revision": seen[1],
                 "issued": issued,
                 "launched_at": NOW if launched else None,
-                "resize_revision": resize,
+                "change_action": change,
             }
         )
         expected[str(number)] = states.set_status(
@@ -77,7 +77,7 @@ def test_every_combination(connection):
             current=seen == (2, 5),
             issued=issued == 5,
             launched=launched,
-            resizing=resize > 0,
+            change=change,
         )
     connection.execute(tables.sets.insert(), rows)
     found = dict(

@@ -30,7 +30,7 @@ def container(item: Container, *, runtime: bool) -> dict[str, Any]:
         "oom_killed": item.oom_killed,
         "restarts": item.restarts,
         "health": item.health.value if item.health else None,
-        "paused": item.paused,
+        "paused": item.asked.paused,
         "created_at": time(item.created_at),
         "started_at": optional_time(item.started_at),
         "finished_at": optional_time(item.finished_at),
