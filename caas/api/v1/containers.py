@@ -77,9 +77,17 @@ def add(call: Call) -> dict[str, Any]:
 
     As an update of the set that adds one.
     """
-    body = call.body["container"]
+    body = dict(call.body["container"])
     sets_api.check_cpuset(call, [body])
-    found = changes.update(call.deps, call.ctx, call.target, "add", add=[body])
+    monitor = body.pop("monitor", None)
+    found = changes.update(
+        call.deps,
+        call.ctx,
+        call.target,
+        "add",
+        add=[body],
+        monitor=monitor,
+    )
     return sets_api.one(call, found)
 
 

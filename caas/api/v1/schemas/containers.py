@@ -333,17 +333,19 @@ _CHANGES: dict[str, Definition] = {
     if key != "name"
 }
 
+_MONITOR: Definition = {
+    **_seconds(0, 2, ""),
+    "description": "Seconds it has to run well for the change to count, if "
+    "it has no health check.",
+}
+
 UPDATE = common.request(
     "container",
     common.obj(
         {
             "name": {**_NAME, "description": "Its new name."},
             **_CHANGES,
-            "monitor": {
-                **_seconds(0, 2, ""),
-                "description": "Seconds it has to run well for the change to "
-                "count, if it has no health check.",
-            },
+            "monitor": _MONITOR,
         },
         [],
         minProperties=1,
@@ -357,7 +359,14 @@ CHANGE: Definition = common.obj(
     title="ContainerChange",
 )
 
-ADD = common.request("container", CREATE)
+ADD = common.request(
+    "container",
+    {
+        **CREATE,
+        "properties": {**CREATE["properties"], "monitor": _MONITOR},
+        "title": "NewContainer",
+    },
+)
 
 SIGNAL = common.request(
     "signal",
