@@ -255,6 +255,10 @@ def test_users_conductors_and_a_host_at_once(cloud, store):
         cloud.worker.work(ids)
         host.act()
     assert host.told > 10
+    for one in clouds:
+        for _host, message in one.sent:
+            for data in message["sets"]:
+                host.check(wire.Wanted.from_dict(data))
     check_books(cloud)
     row = cloud.row(tables.hosts)
     claims = cloud.rows(tables.claims)
