@@ -136,6 +136,7 @@ class Plan:
         if isinstance(action, act.Start) and fault.tries >= TRIES:
             # worth telling, though it is tried again
             self.failed.append(f"{fault.reason}; it is tried again")
+            self.verdicts[action.name] = fault.reason
         building = isinstance(action, (*act.BUILDING, act.EnsureImage))
         if fault.permanent and building:
             if fault.reason not in self.failed:

@@ -353,14 +353,20 @@ class _Intake:
 
 
 def _failed(item: Set, one: wire.SetReport) -> str:
-    """Why containers that a change brought cannot run; "" if they do.
+    """Why the set cannot run with what a change brought; "" if it can.
 
-    Others that fail did so before, and are no reason to take it back.
+    Other containers that fail did so before, and are no reason to take it
+    back.
     """
     if one.phase != Phase.FAILED:
         return ""
+    failed = [c for c in one.containers if c.status == ContainerStatus.FAILED]
+    if not failed:
+        # the host cannot have the set as a whole
+        return one.reason or "The set does not run."
     new = changes.touched(item)
     return "; ".join(
+<<<<<<< HEAD
         part.verdict
         or part.reason
         or one.reason
@@ -368,6 +374,11 @@ def _failed(item: Set, one: wire.SetReport) -> str:
         for part in one.containers
         if part.id in new
         and (part.verdict or part.status == ContainerStatus.FAILED)
+=======
+        part.reason or one.reason or f"Container {part.name!r} does not run."
+        for part in failed
+        if part.id in new
+>>>>>>> D
     )
 
 

@@ -121,8 +121,8 @@ class User:
             }
         if self.rng.random() < 0.2:
             body["hooks"] = {
-                "pre_start": {"command": ["touch", "/data/started"]},
-                "pre_stop": {"command": ["touch", "/data/stopped"]},
+                "pre_start": {"command": ["ls", "/data"]},
+                "pre_stop": {"command": ["ls", "/data"]},
             }
         return body
 

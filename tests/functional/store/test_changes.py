@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import random
 import threading
 
@@ -64,6 +65,17 @@ def check_books(cloud):
         **{r: sum(h[r] for h in held) for r in used if r != "sets"},
     }
     return items
+
+
+def check_claims(cloud, items):
+    """Of the one host there is."""
+    row = cloud.row(tables.hosts)
+    claims = {c.set_id: c.memory_mb for c in cloud.rows(tables.claims)}
+    assert row.used_memory_mb == sum(claims.values()) <= row.memory_mb
+    for item in items:
+        # one that failed may have had more before
+        assert claims[item.id] >= item.resources.memory_mb
+        assert item.current
 
 
 def run_all(*calls):
@@ -255,15 +267,11 @@ def test_users_conductors_and_a_host_at_once(cloud, store):
         cloud.worker.work(ids)
         host.act()
     assert host.told > 10
+    sent = [message for one in clouds for _, message in one.sent]
+    for data in itertools.chain.from_iterable(m["sets"] for m in sent):
+        host.check(wire.Wanted.from_dict(data))
     check_books(cloud)
-    row = cloud.row(tables.hosts)
-    claims = cloud.rows(tables.claims)
-    assert row.used_memory_mb == sum(c.memory_mb for c in claims) <= 8000
-    for item in map(cloud.get, ids):
-        (claim,) = [c for c in claims if c.set_id == item.id]
-        # one that failed may have had more before
-        assert claim.memory_mb >= item.resources.memory_mb
-        assert item.current
+    check_claims(cloud, map(cloud.get, ids))
 
 
 def test_a_reader_sees_one_moment(cloud):

@@ -494,6 +494,7 @@ def test_what_cannot_be_started_is_told_and_tried_again():
     step = world.decide()
     assert step.phase == Phase.FAILED
     assert step.reason == "no; it is tried again"
+    assert step.verdicts == {"a": "no"}
     assert rest(world, 10).phase == Phase.RUNNING
 
 

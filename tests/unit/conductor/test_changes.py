@@ -155,6 +155,15 @@ def test_another_one_that_fails_does_not(cloud, item):
     assert after.status == SetStatus.ERROR
 
 
+def test_a_set_that_fails_as_a_whole_takes_it_back(cloud, item):
+    update(cloud, item, change=[("app", {"env": {"A": "1"}})])
+    cloud.work()
+    cloud.report("h1", seen(told(cloud), Phase.FAILED, "It has no such CPU."))
+    after = cloud.get(item.id)
+    assert after.content == item.content
+    assert after.failure["reason"] == "It has no such CPU."
+
+
 def test_what_a_report_says_of_an_earlier_revision_is_none_of_it(cloud, item):
     before = told(cloud)
     tried = update(cloud, item, change=[("app", {"env": {"A": "1"}})])
