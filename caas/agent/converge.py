@@ -439,10 +439,12 @@ class _Branches(Plan):
             c.spec.index > index and not self.launched(c.spec.name)
             for c in self.target.containers
         ):
-            self.failed.append(
-                f"container {container.spec.name} {ended(there)}, so what has "
-                "a higher Index does not start"
+            name = container.spec.name
+            self.verdicts[name] = (
+                f"container {name} {ended(there)}, so what has a higher Index "
+                "does not start"
             )
+            self.failed.append(self.verdicts[name])
         return False
 
     def _do_start(

@@ -360,25 +360,22 @@ def _failed(item: Set, one: wire.SetReport) -> str:
     """
     if one.phase != Phase.FAILED:
         return ""
-    failed = [c for c in one.containers if c.status == ContainerStatus.FAILED]
+    failed = [
+        part
+        for part in one.containers
+        if part.verdict or part.status == ContainerStatus.FAILED
+    ]
     if not failed:
         # the host cannot have the set as a whole
         return one.reason or "The set does not run."
     new = changes.touched(item)
     return "; ".join(
-<<<<<<< HEAD
         part.verdict
         or part.reason
         or one.reason
         or f"Container {part.name!r} does not run."
-        for part in one.containers
-        if part.id in new
-        and (part.verdict or part.status == ContainerStatus.FAILED)
-=======
-        part.reason or one.reason or f"Container {part.name!r} does not run."
         for part in failed
         if part.id in new
->>>>>>> D
     )
 
 
