@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from caas.agent import actions as act
 from caas.agent import health, single
-from caas.agent.config import INFRA, digest, other_limits
+from caas.agent.config import INFRA, other_limits
 from caas.agent.found import Container, Found, ended, iso
 from caas.agent.plan import UNLISTED, Plan, Rules, Step
 from caas.model import wire
@@ -164,10 +164,7 @@ class _Branches(Plan):
         self._create()
         backoff = self._start()
         said = [*backoff, *single.care(self)]
-        up = all(
-            self.launched(c.spec.name) and not self.making_way(c.spec.name)
-            for c in wanted.containers
-        )
+        up = all(self._is_up(c) for c in wanted.containers)
         self._limit(up or bool(self.failed))
         if self.failed:
             return self.step(Phase.FAILED)
@@ -178,7 +175,7 @@ class _Branches(Plan):
         waits = [
             f"container {c.spec.name}: {single.waits_for(self, c)}"
             for c in wanted.containers
-            if self.launched(c.spec.name) and not self.proved(c)
+            if self.in_place(c) and not self.proved(c)
         ]
         if up and not waits:
             return self.step(Phase.RUNNING, "; ".join(said))
@@ -187,8 +184,7 @@ class _Branches(Plan):
         coming = [
             c.spec.image
             for c in wanted.containers
-            if c.spec.image.digest not in found.images
-            and c.spec.name not in found.containers
+            if c.spec.image.digest not in found.images and not self.fits(c)
         ]
         if coming:
             said = [
@@ -199,6 +195,17 @@ class _Branches(Plan):
         return self.step(
             self._on_the_way(), "; ".join([*said, *waits]) or self._why()
         )
+
+    def _is_up(self, container: wire.WantedContainer) -> bool:
+        """It was started as is wanted, and is not to be replaced."""
+        name = container.spec.name
+        if not self.in_place(container):
+            return False
+        if not self.making_way(name):
+            return True
+        # ill, and started again in a moment
+        there = self.found.containers[name]
+        return there.running and health.ill(there, self.found.books[name])
 
     def _new_round(self) -> act.NewRound | None:
         """Whether all business containers are to be started once more."""
@@ -282,18 +289,11 @@ class _Branches(Plan):
         """Those not (or no longer) as wanted make way."""
         wanted = self.target
         members = {c.spec.name: c for c in wanted.containers}
-        infra_id = self.infra.id if self.infra else ""
         for name, there in self.business():
             if name in self.renames:
                 continue
             member = members.get(name)
-            if (
-                member is not None
-                and there.config == digest(member.spec)
-                and there.member in ("", member.id)
-                and there.infra == infra_id
-                and there.state != "dead"
-            ):
+            if member is not None and self.fits(member):
                 continue
             if member is not None and there.running:
                 # it goes on until there is something to take its place
@@ -410,7 +410,7 @@ class _Branches(Plan):
         """It runs, or has run and ended for good; else see to its start."""
         name = container.spec.name
         there = self.found.containers.get(name)
-        if there is None or self.making_way(name):
+        if there is None or self.making_way(name) or not self.fits(container):
             return False
         if not self.launched(name):
             if may_start:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from caas.agent import actions as act
 from caas.agent import health
-from caas.agent.config import INFRA
+from caas.agent.config import INFRA, digest
 from caas.agent.found import (
     ANY,
     RETRY_CAP,
@@ -110,6 +110,7 @@ class Plan:
         self.verdicts: dict[str, str] = {}
         #: new names of containers in the engine, by the ones they have
         self.renames: dict[str, str] = {}
+        self._fits: dict[str, bool] = {}
 
     def do(self, *wanted: act.Action) -> None:
         for action in wanted:
@@ -216,12 +217,29 @@ class Plan:
             and book.round == self.found.round
         )
 
-    def proved(self, container: wire.WantedContainer) -> bool:
-        """It was started and has shown what it has to since."""
+    def fits(self, container: wire.WantedContainer) -> bool:
+        """What there is of that name is made as is wanted."""
         name = container.spec.name
-        if not self.launched(name):
+        if name not in self._fits:
+            there = self.found.containers.get(name)
+            self._fits[name] = (
+                there is not None
+                and there.config == digest(container.spec)
+                and there.member in ("", container.id)
+                and there.infra == (self.infra.id if self.infra else "")
+                and there.state != "dead"
+            )
+        return self._fits[name]
+
+    def in_place(self, container: wire.WantedContainer) -> bool:
+        """It fits, and was started in this round."""
+        return self.launched(container.spec.name) and self.fits(container)
+
+    def proved(self, container: wire.WantedContainer) -> bool:
+        """It is in place and has shown what it has to since its start."""
+        if not self.in_place(container):
             return False
-        book = self.found.books[name]
+        book = self.found.books[container.spec.name]
         key = health.key(container)
         return not key or (book.key in (key, ANY) and book.proved)
 

@@ -30,7 +30,7 @@ def asked(plan: Plan) -> act.Note | None:
             there.running or plan.busy_with(name)
         ):
             return act.Signaled(name, container.signal_epoch)
-        if plan.launched(name):
+        if plan.in_place(container):
             note = _trial(plan, container, there, book)
             if note is not None:
                 return note
@@ -87,7 +87,11 @@ def care(plan: Plan) -> list[str]:
     for container in plan.target.containers:
         name = container.spec.name
         there = plan.found.containers.get(name)
-        if there is None or not plan.launched(name) or plan.making_way(name):
+        if (
+            there is None
+            or not plan.in_place(container)
+            or plan.making_way(name)
+        ):
             continue
         book = plan.found.books[name]
         if not plan.proved(container):

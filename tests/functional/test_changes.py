@@ -151,6 +151,29 @@ def test_what_cannot_run_is_taken_back(
     assert history[0]["containers"] == history[2]["containers"]
 
 
+def test_a_change_is_not_done_before_its_image_is_there(
+    whole: Whole, host: Host, item: dict[str, Any]
+) -> None:
+    before = _ids(host)
+    whole.service.glance.add("app:2", b"other")
+    with host.faults.hold("image.ensure") as gate:
+        change = {"image": "app:2", "monitor": 0}
+        _act(whole, item, "PATCH", "/containers/app", {"container": change})
+        gate.wait_for_callers()
+
+        def told() -> bool:
+            found = whole.get(f"/v1/sets/{item['id']}")["set"]
+            assert found["status"] == "UPDATING"
+            return "image app:2" in found["reason"]
+
+        until(told, lambda: "nothing is said of the image")
+        assert host.running == ["app", "infra", "side"]
+        assert _ids(host) == before
+        gate.open()
+        _done(whole, item)
+    assert _ids(host)["app"] != before["app"]
+
+
 def test_what_ends_soon_is_taken_back(
     whole: Whole, host: Host, item: dict[str, Any]
 ) -> None:

@@ -137,6 +137,17 @@ def test_what_became_unhealthy_is_started_again():
     assert done(world, "Stop") == []
     step = world.decide()
     assert step.phase == Phase.RUNNING
+    for _ in range(50):
+        step = world.decide()
+        if act.Stop("db", 10) in world.found.busy:
+            break
+        if not world.found.busy:
+            world.now = max(world.now, step.wake)
+            continue
+        world.finish(sorted(world.found.busy, key=repr)[0])
+    # it is one restart, and no way down
+    assert step.phase == Phase.RUNNING
+    assert step.reason == "container db is unhealthy: no answer within 1 s"
     rest(world, 5)
     assert done(world, "Stop") == done(world, "Start") == ["db"]
     assert world.found.books["db"].restarts == 1
@@ -256,7 +267,11 @@ def test_the_old_one_runs_until_the_image_of_the_new_one_is_there():
     image = dataclasses.replace(TWO[0].spec.image, digest=digest)
     change(world, "a", image=image, command=("new",))
     assert world.decide().actions == (act.EnsureImage(digest),)
-    assert world.decide().actions == ()
+    step = world.decide()
+    assert step.actions == ()
+    # the change is not done because something runs
+    assert step.phase == Phase.PREPARING
+    assert step.reason == "image busybox:1: on its way"
     world.finish(act.EnsureImage(digest), fail="before", permanent=True)
     step = rest(world)
     assert step.phase == Phase.FAILED
