@@ -140,7 +140,8 @@ class World:
             self._orphan(self.orphans.pop())
 
     def _orphan(self, call):
-        with contextlib.suppress(base.EngineError):
+        # nobody who asks now is to blame if the time for it is wrong
+        with contextlib.suppress(base.EngineError, Refused):
             call()
 
     def hear(self, count=None):
