@@ -289,7 +289,11 @@ class Hands:
         made = config.hook(self._business(container, wanted, found), hook)
 
         def call() -> runtime_base.RuntimeContainer:
-            done = runtime.run(made, hook.timeout)
+            try:
+                done = runtime.run(made, hook.timeout)
+            except runtime_base.EngineError as error:
+                self._check_lost(error, container.spec.image)
+                raise
             if done.exit_code != 0:
                 raise runtime_base.EngineError(_hook_failed(hook, done))
             return start()
@@ -335,22 +339,13 @@ class Hands:
 
     def _create(self, name: str, wanted: wire.Wanted, found: Found) -> Call:
         container = _container(wanted, name)
-        digest = container.spec.image.digest
         made = self._business(container, wanted, found)
 
         def create() -> Container:
             try:
                 runtime_id = self.drivers.runtime.create(made)
             except runtime_base.EngineError as error:
-                if (
-                    error.permanent
-                    and self.drivers.image.present(digest) is None
-                ):
-                    self.images.pop(digest, None)
-                    raise ImageLostError(
-                        f"the image {container.spec.image.ref} was removed"
-                        " from the engine"
-                    ) from None
+                self._check_lost(error, container.spec.image)
                 raise
             return Container(
                 runtime_id,
@@ -362,6 +357,19 @@ class Hands:
             )
 
         return create
+
+    def _check_lost(
+        self, error: runtime_base.EngineError, image: spec.ImageRef
+    ) -> None:
+        """:raises ImageLostError: that was why."""
+        if (
+            error.permanent
+            and self.drivers.image.present(image.digest) is None
+        ):
+            self.images.pop(image.digest, None)
+            raise ImageLostError(
+                f"the image {image.ref} was removed from the engine"
+            ) from None
 
     def _business(
         self,
