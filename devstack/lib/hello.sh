@@ -94,6 +94,8 @@ The stack runs. As the user demo:
   openstack caas set show hello
   openstack caas set create second --flavor c1.tiny --image quickstart:1 \\
       --command 'sleep 1000' --wait
+  openstack caas set update hello --env writer:WHO=me --wait
+  openstack caas set history hello
   openstack caas event list
   openstack caas --help
 
