@@ -126,7 +126,10 @@ def test_file(caas, small, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", sorted(EXAMPLES.iterdir()), ids=lambda path: path.name
+    "path",
+    # the other one is of a change
+    sorted(p for p in EXAMPLES.iterdir() if p.stem != "change"),
+    ids=lambda path: path.name,
 )
 def test_examples_of_the_guide(caas, path):
     caas(

@@ -59,7 +59,7 @@ def _clean(stack: Stack) -> Iterator[None]:
 
 
 def _delete(stack: Stack) -> None:
-    names = {"page", "pages", "web", "shop", "other", "job-7"}
+    names = {"page", "pages", "checked", "web", "shop", "other", "job-7"}
     listed = stack.openstack("caas", "set", "list")
     ids = [each["ID"] for each in listed if each["Name"] in names]
     if ids:
