@@ -158,15 +158,23 @@ def revert(
 ) -> sets.Set:
     """Make a set of what it was made of at an earlier revision.
 
-    Containers that are still there stay, as far as they are the same.
+    Containers that are still there stay, as far as they are the same.  A
+    volume that has grown since keeps its size, as it cannot shrink.
 
     :param entry: of its history.
-    :raises BadRequest: the volume would shrink.
     :raises Conflict: another change is under way.
     :raises QuotaExceeded: the project has no room for it.
     """
     _check_free(item)
-    then = entry.content
+    then = dataclasses.replace(
+        entry.content,
+        resources=dataclasses.replace(
+            entry.content.resources,
+            disk_gb=max(
+                entry.content.resources.disk_gb, item.resources.disk_gb
+            ),
+        ),
+    )
     there = {m.id for m in item.content.members}
     holders = {m.spec.name: m.id for m in item.content.members}
     members = [

@@ -281,7 +281,8 @@ def revert(call: Call) -> dict[str, Any]:
     """Make a set of what it was made of at an earlier revision.
 
     Flavor and containers; containers that are the same then and now are left
-    alone. Otherwise as an update.
+    alone, and a volume that has grown since keeps its size. Otherwise as an
+    update.
     """
     body = call.body["revert"]
     entry = changes.past(call.deps, call.target, body["revision"])

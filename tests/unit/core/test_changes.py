@@ -658,10 +658,14 @@ def test_revert_moves_a_name_along(world, item):
     assert take_back(world, back).content == now.content
 
 
-def test_revert_cannot_shrink_a_volume(world, item):
+def test_a_volume_cannot_shrink(world, item):
     after = finish(world, resize(world, item, "large"))
-    with pytest.raises(exception.BadRequest, match="cannot shrink"):
-        revert(world, after, 1)
+    back = finish(world, revert(world, after, 1))
+    assert back.flavor_name == item.flavor_name
+    assert back.resources == dataclasses.replace(
+        item.resources, disk_gb=after.resources.disk_gb
+    )
+    after = finish(world, resize(world, back, "large"))
     with pytest.raises(exception.BadRequest, match="cannot shrink"):
         resize(world, after, "small")
 
