@@ -21,7 +21,9 @@ class EnsureImage(Action):
 
 @dataclasses.dataclass(frozen=True)
 class MakeVolume(Action):
-    pass
+    """:ivar sub_paths: folders that are to be there."""
+
+    sub_paths: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

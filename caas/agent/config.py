@@ -242,11 +242,9 @@ def other_limits(
     return found
 
 
-def sub_paths(wanted: wire.Wanted) -> list[str]:
-    """The folders of the volume that are to be there."""
-    return sorted(
-        {m.sub_path for c in wanted.containers for m in c.spec.mounts} - {""}
-    )
+def sub_paths(*containers: spec.ContainerSpec) -> list[str]:
+    """The folders of the volume that they mount."""
+    return sorted({m.sub_path for c in containers for m in c.mounts} - {""})
 
 
 def _labels(wanted: wire.Wanted, name: str, role: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from caas.agent import actions as act
 from caas.agent import health, single
-from caas.agent.config import INFRA, other_limits
+from caas.agent.config import INFRA, other_limits, sub_paths
 from caas.agent.found import Container, Found, ended, iso
 from caas.agent.plan import UNLISTED, Plan, Rules, Step
 from caas.model import wire
@@ -177,6 +177,15 @@ class _Branches(Plan):
             for c in wanted.containers
             if self.in_place(c) and not self.proved(c)
         ]
+        waits += [
+            f"container {c.spec.name}: its pre_start hook runs"
+            for c in wanted.containers
+            if c.spec.hooks.pre_start
+            and any(
+                isinstance(a, act.Start) and a.name == c.spec.name
+                for a in found.busy
+            )
+        ]
         if up and not waits:
             return self.step(Phase.RUNNING, "; ".join(said))
         if self.unlisted:
@@ -301,6 +310,9 @@ class _Branches(Plan):
                 if image not in self.found.images:
                     self.do(act.EnsureImage(image))
                     continue
+                if not self.has_place(member):
+                    self._make_volume()
+                    continue
             if there.running:
                 self.stop_reverse([name], wanted.grace_period)
             else:
@@ -323,8 +335,7 @@ class _Branches(Plan):
             if c.spec.name in found.containers
         )
         if missing or asleep:
-            if not found.volume:
-                self.do(act.MakeVolume())
+            self._make_volume()
             self._group()
         if not self.infra_up and not found.prepared:
             self.do(act.PrepareNetwork())
@@ -338,8 +349,18 @@ class _Branches(Plan):
             self.do(act.Create(INFRA))
             return
         for container in missing:
-            if container.spec.image.digest in found.images:
+            there = container.spec.image.digest in found.images
+            if there and self.has_place(container):
                 self.do(act.Create(container.spec.name))
+
+    def _grounded(self, container: wire.WantedContainer) -> bool:
+        return self.has_place(container) and self.found.grouped
+
+    def _make_volume(self) -> None:
+        containers = self.target.containers
+        if not all(self.has_place(c) for c in containers):
+            folders = sub_paths(*(c.spec for c in containers))
+            self.do(act.MakeVolume(tuple(folders)))
 
     def _group(self) -> None:
         """The cgroup; without a cap on CPU time where nothing runs yet."""
@@ -395,25 +416,24 @@ class _Branches(Plan):
             self.do(act.Plug(infra.pid))
             return []
         backoff = self._restart()
-        grounded = found.volume and found.grouped
         by_index: dict[int, list[wire.WantedContainer]] = {}
         for container in wanted.containers:
             by_index.setdefault(container.spec.index, []).append(container)
         for index in sorted(by_index):
             # all of them are seen to, and only then is it asked if all are up
-            up = [self._up(c, may_start=grounded) for c in by_index[index]]
+            up = [self._up(c) for c in by_index[index]]
             if not all(up):
                 break
         return backoff
 
-    def _up(self, container: wire.WantedContainer, *, may_start: bool) -> bool:
+    def _up(self, container: wire.WantedContainer) -> bool:
         """It runs, or has run and ended for good; else see to its start."""
         name = container.spec.name
         there = self.found.containers.get(name)
         if there is None or self.making_way(name) or not self.fits(container):
             return False
         if not self.launched(name):
-            if may_start:
+            if self._grounded(container):
                 self._do_start(container)
             return False
         again = self.restarts_at(container)
@@ -480,7 +500,7 @@ class _Branches(Plan):
             )
             if self.now < due <= self.now + self.rules.backoff_cap:
                 self.look_at(due)
-            elif found.volume and found.grouped:
+            elif self._grounded(container):
                 self._do_start(container, again=True)
         return said
 

@@ -190,8 +190,8 @@ class Found:
     :ivar destroyed: engine ids, so that an older listing brings none back.
     :ivar images: references by digest; one dict for all sets of the host.
     :ivar progress: what is said of images on their way, by digest.
-    :ivar volume: and ``grouped``, ``prepared``, ``plugged``: made sure of in
-        this run of the agent.
+    :ivar volume: and ``grouped``, ``prepared``, ``plugged``, and ``sub_paths``
+        of the volume: made sure of in this run of the agent.
     :ivar capped: likewise, of the cap on CPU time.
     :ivar limits: what the cgroup was last given in this run of the agent.
     :ivar released: nothing but containers can be left of the set.
@@ -214,6 +214,7 @@ class Found:
     images: dict[str, str] = dataclasses.field(default_factory=dict)
     progress: dict[str, str] = dataclasses.field(default_factory=dict)
     volume: bool = False
+    sub_paths: set[str] = dataclasses.field(default_factory=set)
     grouped: bool = False
     capped: bool = False
     limits: spec.Resources | None = None
@@ -469,8 +470,9 @@ class Found:
             case act.EnsureImage(digest):
                 self.images[digest] = result
                 self.progress.pop(digest, None)
-            case act.MakeVolume():
+            case act.MakeVolume(sub_paths):
                 self.volume, self.released = True, False
+                self.sub_paths.update(sub_paths)
             case act.MakeGroup() | act.Limit():
                 self._limited(action, *result)
             case act.PrepareNetwork():
@@ -488,6 +490,7 @@ class Found:
                 self._renamed(name, new)
             case act.Release():
                 self.volume = self.grouped = self.capped = False
+                self.sub_paths.clear()
                 self.prepared = self.plugged = False
                 self.group = self.limits = None
                 self.released = True

@@ -180,12 +180,12 @@ class Hands:
                 return functools.partial(
                     self._ensure, _container_of(wanted, digest), progress
                 )
-            case act.MakeVolume():
+            case act.MakeVolume(sub_paths):
                 return functools.partial(
                     drivers.volume.create,
                     wanted.id,
                     wanted.resources.disk_gb if wanted.resources else 0,
-                    config.sub_paths(wanted),
+                    sub_paths,
                 )
             case act.MakeGroup(boost):
                 return functools.partial(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from caas.agent import actions as act
 from caas.agent import health
-from caas.agent.config import INFRA, digest
+from caas.agent.config import INFRA, digest, sub_paths
 from caas.agent.found import (
     ANY,
     RETRY_CAP,
@@ -55,8 +55,10 @@ class Step:
     verdicts: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-#: Starts that fail before the set counts as failed.
+#: Failures of a step before a change that needs it is given up; more where
+#: others than the set and its host have a part in it.
 TRIES = 3
+PULLS = 6
 
 #: What is said of a set before the first full list of a run has come.
 UNLISTED = "waiting for a conductor to say what this host is to run"
@@ -134,11 +136,14 @@ class Plan:
         if fault.permanent and isinstance(action, act.Limit):
             self.refused = fault.reason
             return True
+        building = isinstance(action, (*act.BUILDING, act.EnsureImage))
+        often = PULLS if isinstance(action, act.EnsureImage) else TRIES
+        if building and (fault.permanent or fault.tries >= often):
+            for name in self._waiting_for(action):
+                self.verdicts.setdefault(name, fault.reason)
         if isinstance(action, act.Start) and fault.tries >= TRIES:
             # worth telling, though it is tried again
             self.failed.append(f"{fault.reason}; it is tried again")
-            self.verdicts[action.name] = fault.reason
-        building = isinstance(action, (*act.BUILDING, act.EnsureImage))
         if fault.permanent and building:
             if fault.reason not in self.failed:
                 self.failed.append(fault.reason)
@@ -150,6 +155,30 @@ class Plan:
         self.held.append(f"{fault.reason}; trying again in {delay:g} s")
         self.look_at(fault.retry_at)
         return True
+
+    def _waiting_for(self, action: act.Action) -> list[str]:
+        """Names of the containers that cannot come without it."""
+        containers = self.wanted.containers if self.wanted else ()
+        match action:
+            case act.Start(name) | act.Create(name):
+                return [name]
+            case act.EnsureImage(digest_):
+                return [
+                    c.spec.name
+                    for c in containers
+                    if c.spec.image.digest == digest_ and not self.fits(c)
+                ]
+            case act.MakeVolume():
+                return [
+                    c.spec.name for c in containers if not self.has_place(c)
+                ]
+        return []
+
+    def has_place(self, container: wire.WantedContainer) -> bool:
+        """The folders it mounts are there."""
+        return self.found.volume and self.found.sub_paths.issuperset(
+            sub_paths(container.spec)
+        )
 
     def look_at(self, time: float) -> None:
         self.wake = time if self.wake is None else min(self.wake, time)

@@ -229,7 +229,8 @@ class _Intake:
         failed = set()
         for seen, one in reported:
             if seen.change_revision:
-                if seen.current and (one.refused or observe.settled(seen)):
+                told = one.refused or any(c.verdict for c in one.containers)
+                if seen.current and (told or observe.settled(seen)):
                     failed.update(self._change(seen, one))
             elif observe.settled(seen):
                 # of a change taken back it may have had more until now
@@ -245,7 +246,7 @@ class _Intake:
         if refused := one.refused or _failed(item, one):
             if changes.take_back(self._conn, item, refused, self._now):
                 return [item.id]
-        elif changes.finish(self._conn, item):
+        elif observe.settled(seen) and changes.finish(self._conn, item):
             self._shrink(seen)
         return []
 
@@ -293,8 +294,11 @@ class _Intake:
                     if item.desired == Desired.STOPPED
                     else "set.start"
                 )
-                action = asked.get(item.id, default)
-                if action is None:
+                verb = asked.get(item.id, reports.Asked(default))
+                action = verb.action
+                if verb.told == "success" and item.phase == Phase.RUNNING:
+                    action = observe.RECOVER
+                elif verb.told:
                     continue
                 happening = dataclasses.replace(happening, action=action)
             rows.append(self._event(item, happening))
@@ -358,13 +362,16 @@ def _failed(item: Set, one: wire.SetReport) -> str:
     Other containers that fail did so before, and are no reason to take it
     back.
     """
-    if one.phase != Phase.FAILED:
-        return ""
     failed = [
         part
         for part in one.containers
-        if part.verdict or part.status == ContainerStatus.FAILED
+        if part.verdict
+        or (
+            one.phase == Phase.FAILED and part.status == ContainerStatus.FAILED
+        )
     ]
+    if not failed and one.phase != Phase.FAILED:
+        return ""
     if not failed:
         # the host cannot have the set as a whole
         return one.reason or "The set does not run."

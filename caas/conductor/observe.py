@@ -18,6 +18,8 @@ _SETTLED = {
 
 #: Action of an event that is named for what the user asked for last.
 ASKED = "asked"
+#: Action of an event of a set that runs again though nobody asked for it.
+RECOVER = "set.recover"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +139,6 @@ def _happening(
     if after.phase == Phase.FINISHED:
         result = "error" if one.reason else "success"
         return Happening("set.finish", result, one.reason)
-    if before.current and after.phase == Phase.RUNNING:
-        return Happening("set.recover")
+    if settled(before) and after.phase == Phase.RUNNING:
+        return Happening(RECOVER)
     return Happening(ASKED)

@@ -175,16 +175,22 @@ def revert(
             ),
         ),
     )
-    there = {m.id for m in item.content.members}
-    holders = {m.spec.name: m.id for m in item.content.members}
-    members = [
-        m
-        # a name that another one has by now cannot change hands, and one
-        # that was removed is not asked for what it was before
-        if m.id in there and holders.get(m.spec.name, m.id) == m.id
-        else dataclasses.replace(m, id=str(uuid.uuid4()))
-        for m in then.members
-    ]
+    now = item.content.members
+    there = {m.id for m in now}
+    holders = {m.spec.name: m for m in now}
+    taken = {m.id for m in then.members}
+    members = []
+    for m in then.members:
+        holder = holders.get(m.spec.name, m)
+        if m.id in there and holder.id == m.id:
+            members.append(m)
+        elif holder.spec == m.spec and holder.id in there - taken:
+            # another one by now, but the same
+            members.append(holder)
+        else:
+            # a name that another one has cannot change hands, and one that
+            # was removed is not asked for what it was before
+            members.append(Member(str(uuid.uuid4()), m.spec))
     return _change(
         deps,
         ctx,
@@ -261,6 +267,17 @@ def _check_free(item: sets.Set) -> None:
         raise exception.Conflict(f"Set {item.id} is being deleted.")
 
 
+def _check_awake(item: sets.Set, wanted: Content) -> None:
+    """:raises Conflict: one is paused, so it could not show that it works."""
+    specs = {m.id: m.spec for m in wanted.members}
+    for one in item.containers:
+        if one.asked.paused and specs.get(one.id, one.spec) != one.spec:
+            raise exception.Conflict(
+                f"Container {one.name!r} is paused; unpause it before you "
+                "change it."
+            )
+
+
 def _change(
     deps: Deps,
     ctx: RequestContext,
@@ -273,6 +290,7 @@ def _change(
 ) -> sets.Set:
     if wanted == item.content:
         return item
+    _check_awake(item, wanted)
     before, after = item.resources.disk_gb, wanted.resources.disk_gb
     if after < before:
         raise exception.BadRequest(

@@ -177,12 +177,24 @@ def _problem(item: spec.ContainerSpec) -> str:
     paths = [m.path for m in item.mounts]
     if len(paths) != len(set(paths)):
         return "has two mounts on the same path."
+    return _limits_problem(item) or _check_problem(item)
+
+
+def _limits_problem(item: spec.ContainerSpec) -> str:
+    for part in (item.cpuset or "").split(","):
+        first, _, last = part.partition("-")
+        if last and int(last) < int(first):
+            return f"has a cpuset with {part}; the smaller number goes first."
     for limit in item.ulimits:
         if 0 <= limit.hard < limit.soft or limit.soft < 0 <= limit.hard:
             return (
                 f"has a soft limit of {limit.name} above the hard one; it "
                 "must not be more than that."
             )
+    return ""
+
+
+def _check_problem(item: spec.ContainerSpec) -> str:
     check = item.health_check
     if check is None:
         return ""

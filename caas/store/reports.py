@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from caas.model import wire
 from caas.model.spec import Resources
 from caas.model.states import Desired, Phase
-from caas.store import history
 from caas.store.tables import containers, events, hosts, sets
 
 
@@ -190,13 +189,20 @@ def seen(conn: sa.Connection, set_ids: Collection[str]) -> dict[str, Seen]:
     return found
 
 
-def asked(
-    conn: sa.Connection, items: Collection[Seen]
-) -> dict[str, str | None]:
-    """The verb that led to the present revision, by set id.
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """The verb that led to the present revision of a set.
 
-    None where it failed and was taken back: that has been told.
+    :ivar told: what came of it, if that was told before: ``success`` or
+        ``error``.
     """
+
+    action: str
+    told: str = ""
+
+
+def asked(conn: sa.Connection, items: Collection[Seen]) -> dict[str, Asked]:
+    """What was asked of sets, by id."""
     requests = {(item.id, item.request_id) for item in items}
     rows = conn.execute(
         sa.select(
@@ -208,23 +214,20 @@ def asked(
         .where(
             events.c.object_type == "set",
             events.c.object_id.in_({item.id for item in items}),
-            sa.or_(
-                events.c.result == "accepted",
-                sa.and_(
-                    events.c.result == "error",
-                    events.c.action.in_(
-                        f"set.{action}" for action in history.CHANGES
-                    ),
-                ),
-            ),
+            events.c.request_id.in_({item.request_id for item in items}),
         )
         .order_by(events.c.at)
     )
-    return {
-        row.object_id: row.action if row.result == "accepted" else None
-        for row in rows
-        if (row.object_id, row.request_id) in requests
-    }
+    found: dict[str, Asked] = {}
+    for row in rows:
+        if (row.object_id, row.request_id) not in requests:
+            continue
+        known = found.get(row.object_id)
+        if row.result == "accepted":
+            found[row.object_id] = Asked(row.action)
+        elif known is not None and known.action == row.action:
+            found[row.object_id] = Asked(row.action, row.result)
+    return found
 
 
 _OBSERVE = (

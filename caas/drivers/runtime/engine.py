@@ -69,6 +69,8 @@ _USERS_FAULT = re.compile(
     r"|is not in a separate kernel namespace"
     r"|rlimit type \d+: operation not permitted"
 )
+# Ids of the engine, which are of no use to who reads it.
+_ID = re.compile(r" \"?/?[0-9a-f]{64}\"?")
 _TRANSIENT = re.compile(
     # the infra container, which is made anew
     r"non[ -]running container|no such container|\bmount",
@@ -202,6 +204,7 @@ def clean(text: str) -> str:
         for wrapping in _WRAPPINGS:
             text = wrapping.sub("", text)
     text = text.removesuffix(": unknown")
+    text = _ID.sub("", text)
     text = _MOUNT.sub(_told_mount, text)
     text = _RLIMIT.sub(_told_limit, text)
     text = _NO_SOURCE.sub(_told_source, text)

@@ -1061,7 +1061,8 @@ def _rests(world, step):
             step.phase == Phase.FAILED
             and step.verdicts
             and not any(
-                world.containers[world.id_of(name)].state in UP
+                name not in world.found.containers
+                or world.found.containers[name].running
                 for name in step.verdicts
             )
         )

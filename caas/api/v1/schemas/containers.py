@@ -315,7 +315,8 @@ CREATE: Definition = common.obj(
         "cpuset": {
             "type": ["string", "null"],
             "maxLength": 255,
-            "pattern": r"^\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*\Z",
+            "pattern": r"^[0-9]{1,4}(-[0-9]{1,4})?"
+            r"(,[0-9]{1,4}(-[0-9]{1,4})?)*\Z",
             "x-must": "be numbers of CPUs, as 0-3,6",
             "description": "CPUs of the host it may run on; for operators.",
         },
