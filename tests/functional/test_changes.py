@@ -197,6 +197,62 @@ def test_what_ends_soon_is_taken_back(
     assert _ids(host)["app"] == before["app"]
 
 
+def test_what_is_paused_cannot_show_that_it_works(
+    whole: Whole, host: Host, item: dict[str, Any]
+) -> None:
+    _act(whole, item, "POST", "/containers/app/pause")
+    body = {"container": {"user": "nobody"}}
+    answer = _act(whole, item, "PATCH", "/containers/app", body, status=409)
+    assert "unpause it" in answer["error"]["message"]
+
+
+def test_a_slow_change_is_told_as_what_it_is(
+    whole: Whole, host: Host, item: dict[str, Any]
+) -> None:
+    """Also when it was seen on its way, and not again later."""
+    body = {"container": {"user": "nobody", "monitor": 1.5}}
+    _act(whole, item, "PATCH", "/containers/app", body)
+    _done(whole, item)
+    assert _events(whole, item)[-2:] == [
+        "set.update accepted",
+        "set.update success",
+    ]
+    with host.faults.hold("runtime.start"):
+        host.runtime.kill(_ids(host)["infra"])
+        whole.wait(item, "RESTARTING")
+    until(
+        lambda: "set.recover success" in _events(whole, item),
+        lambda: "it did not recover",
+    )
+    assert _events(whole, item).count("set.update success") == 1
+
+
+def test_a_revert_leaves_alone_what_is_the_same(
+    whole: Whole, host: Host, item: dict[str, Any]
+) -> None:
+    """Though it was removed and added again meanwhile."""
+    _act(whole, item, "DELETE", "/containers/side")
+    _done(whole, item)
+    body = {"container": {**TWO[1], "monitor": 0}}
+    _act(whole, item, "POST", "/containers", body)
+    _done(whole, item)
+    change = {"container": {"user": "nobody", "monitor": 0}}
+    _act(whole, item, "PATCH", "/containers/app", change)
+    _done(whole, item)
+    before = _ids(host)
+    _act(
+        whole,
+        item,
+        "POST",
+        "/revert",
+        {"revert": {"revision": 1, "monitor": 0}},
+    )
+    _done(whole, item)
+    after = _ids(host)
+    assert after["side"] == before["side"]
+    assert after["app"] != before["app"]
+
+
 def test_containers_come_and_go(
     whole: Whole, host: Host, item: dict[str, Any]
 ) -> None:

@@ -319,6 +319,49 @@ def test_jobs_and_hooks(
         assert by_name(engines, shown).keys() == {"infra", "init", "web"}
 
 
+def test_new_folders_of_the_volume(cloud: Cloud, engines: Engines) -> None:
+    """A mount that comes later has its folder; one that cannot be had is
+    taken back before anything is stopped."""
+    link = "ln -sfn /etc /data/link; exec sleep 3600"
+    with cloud.sets(
+        flavor="c1.small",
+        containers=[
+            container("app", "exec sleep 3600"),
+            container("all", link, mounts=[{"path": "/data"}]),
+        ],
+    ) as (shown,):
+        before = by_name(engines, shown)
+
+        def mount(sub_path: str) -> dict[str, Any]:
+            answer = cloud.http.patch(
+                f"/sets/{shown['id']}/containers/app",
+                json={
+                    "container": {
+                        "mounts": [{"path": "/d", "sub_path": sub_path}],
+                        "monitor": 0,
+                    }
+                },
+            )
+            assert answer.status_code == 202, answer.text
+
+            def done() -> dict[str, Any] | None:
+                found = cloud.show(shown["id"])
+                assert found is not None
+                return None if found["change"] else found
+
+            return wait_for("the change", done)
+
+        found = mount("link")
+        assert "link" in found["failure"]["reason"]
+        after = by_name(engines, shown)
+        assert after["app"]["State"] == before["app"]["State"]
+        assert mount("new/one")["failure"] is None
+        cloud.reach(shown["id"], "ACTIVE")
+        inside(engines, shown, "app", "touch", "/d/file")
+        listed = inside(engines, shown, "all", "ls", "/data/new/one")
+        assert listed == "file\n"
+
+
 def test_verbs_of_one_container(cloud: Cloud, engines: Engines) -> None:
     """F99: the others go on."""
     script = "trap 'echo hup > /tmp/hup' HUP; while :; do sleep 0.1; done"

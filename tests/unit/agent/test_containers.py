@@ -8,7 +8,7 @@ from caas.agent import actions as act
 from caas.agent import config
 from caas.agent.config import INFRA
 from caas.drivers.runtime import base
-from caas.model.spec import HealthCheck, Hook, Hooks
+from caas.model.spec import HealthCheck, Hook, Hooks, Mount
 from caas.model.states import ContainerStatus, Desired, Health, Phase
 from tests.unit.agent.sets import container, wanted
 from tests.unit.agent.test_converge import again, done, running
@@ -279,6 +279,58 @@ def test_the_old_one_runs_until_the_image_of_the_new_one_is_there():
     change(world, "a", image=TWO[0].spec.image, command=TWO[0].spec.command)
     assert rest(world).phase == Phase.RUNNING
     assert done(world, "Stop") == []
+
+
+def test_the_folder_of_a_new_mount_is_made_first():
+    world = running(*TWO)
+    change(world, "a", mounts=(Mount("/data", "new"),))
+    make = act.MakeVolume(("new",))
+    assert world.decide().actions == (make,)
+    for _ in range(3):
+        world.finish(make, fail="before")
+        step = world.decide()
+        assert done(world, "Stop") == []
+        if not step.verdicts:
+            world.now = step.wake
+            assert world.decide().actions == (make,)
+    # it can be taken back without anybody having noticed
+    assert step.verdicts == {"a": "no"}
+    world.now = step.wake
+    assert world.decide().actions == (make,)
+    world.finish(make)
+    assert rest(world).phase == Phase.RUNNING
+    assert done(world, "Stop") == ["a"]
+
+
+def test_what_cannot_be_created_is_a_verdict_while_it_is_tried_again():
+    world = running(*TWO)
+    change(world, "a", working_dir="/bin/sh")
+    verdicts = []
+    for _ in range(100):
+        step = world.decide()
+        if step.verdicts:
+            verdicts.append(step.verdicts)
+            break
+        busy = sorted(world.found.busy, key=repr)
+        if act.Create("a") in busy:
+            world.finish(act.Create("a"), fail="before")
+        elif busy:
+            world.finish(busy[0])
+        else:
+            world.now = step.wake
+    assert verdicts == [{"a": "no"}]
+    assert world.running() == ["b", INFRA]
+
+
+def test_a_new_agent_does_not_take_the_old_one_for_the_new_one():
+    """It does not know yet what images there are."""
+    world = running(*TWO)
+    change(world, "a", command=("new",))
+    world.restart_agent()
+    step = world.decide()
+    assert step.phase != Phase.RUNNING
+    assert rest(world).phase == Phase.RUNNING
+    assert done(world, "Stop") == ["a"]
 
 
 def test_what_a_change_brought_has_to_run_for_a_while():
