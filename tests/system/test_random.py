@@ -165,12 +165,17 @@ class User:
         )
 
     def _break(self, shown: dict[str, Any]) -> str:
-        """What cannot run is taken back."""
+        """What cannot run is taken back; unless it was stopped, untried."""
+        if shown["status"] != "ACTIVE":
+            return "not now"
         name, path = self._one(shown)
         command = self.rng.choice([["/no/such/thing"], ["false"]])
-        return f"{name}: " + self._call(
-            "patch", path, {"container": {"command": command}}
+        said = self._call("patch", path, {"container": {"command": command}})
+        wait_for(
+            "what is broken to be taken back",
+            lambda: (self.cloud.show(shown["id"]) or {})["change"] is None,
         )
+        return f"{name}: {said}"
 
     def _add(self, shown: dict[str, Any]) -> str:
         path = f"/sets/{shown['id']}/containers"
