@@ -37,7 +37,6 @@ LABEL_PORTS = "caas.ports"
 #: How long another create of the same container may take, in s.
 CREATE_TIMEOUT = 20.0
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _INFRA_MEMORY = 16 << 20
 _INFRA_PIDS = 16
 _NEVER = "0001-01-01T00:00:00Z"
@@ -314,7 +313,8 @@ class DockerRuntime(base.Runtime):
         return {
             i: limits
             for i, limits in there.items()
-            if limits is not None and not _alike(limits, given[i])
+            if limits is not None
+            and not cgroups.alike(limits, given[i], groups.SLACK)
         }
 
     def tune(self, pid: int, sysctls: Mapping[str, str]) -> None:
@@ -632,15 +632,6 @@ def _limits(host: Mapping[str, Any]) -> base.Limits:
         millicpus=quota * 1000 // period if quota > 0 else None,
         memory_bytes=host["Memory"],
     )
-
-
-def _alike(one: base.Limits, other: base.Limits) -> bool:
-    """But for what the kernel or systemd round."""
-    if one.memory_bytes // _PAGE != other.memory_bytes // _PAGE:
-        return False
-    if one.millicpus is None or other.millicpus is None:
-        return one.millicpus == other.millicpus
-    return abs(one.millicpus - other.millicpus) <= 1
 
 
 def _time(value: str) -> str | None:
