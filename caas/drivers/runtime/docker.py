@@ -34,6 +34,9 @@ from caas.model import spec
 #: container only.
 LABEL_PORTS = "caas.ports"
 
+#: How long the engine may take to notice that a container has ended, in s.
+END_TIMEOUT = 1.0
+
 #: How long another create of the same container may take, in s.
 CREATE_TIMEOUT = 20.0
 
@@ -169,11 +172,22 @@ class DockerRuntime(base.Runtime):
 
     def pause(self, runtime_id: str, paused: bool) -> base.RuntimeContainer:
         there = self._inspect(runtime_id)
-        if there.state != ("running" if paused else "paused"):
+        before = "running" if paused else "paused"
+        if there.state != before:
             return there
         done = "paused" if paused else "thawed"
-        with self._engine.call(f"The container cannot be {done}") as api:
-            (api.pause if paused else api.unpause)(runtime_id)
+        try:
+            with self._engine.call(f"The container cannot be {done}") as api:
+                (api.pause if paused else api.unpause)(runtime_id)
+        except base.EngineError:
+            # One that ends meanwhile takes its cgroup along, which the engine
+            # misses before it notices the end.
+            deadline = time.monotonic() + END_TIMEOUT
+            while (there := self._inspect(runtime_id)).state == before:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            return there
         return self._inspect(runtime_id)
 
     def signal(self, runtime_id: str, name: str) -> None:

@@ -44,7 +44,8 @@ def test_ulimits_are_those_of_its_processes(
     limits = run_in(api, there, "cat /proc/1/limits")
     assert re.search(r"Max open files +1234 +2345 ", limits)
     assert re.search(r"Max core file size +0 +0 ", limits)
-    assert run_in(api, there, "ulimit -n; ulimit -Hn") == "1234\n2345\n"
+    # runc before 1.2 raises the soft limit of commands now and then
+    assert run_in(api, there, "ulimit -Hn") == "2345\n"
 
 
 def test_a_ulimit_above_the_engines_is_permanent(kit: Kit) -> None:
