@@ -6,16 +6,20 @@ versions of the hierarchy; where systemd does, a set is a slice.
 
 import errno
 import logging
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 
 from caas.drivers.runtime.base import EngineError, Limits
 from caas.model import spec
 
 LOG = logging.getLogger(__name__)
 
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 MOUNT = pathlib.Path("/sys/fs/cgroup")
 #: How long processes may take to leave a group that is being removed, in s.
 REMOVE_TIMEOUT = 10.0
@@ -26,6 +30,11 @@ _LIMIT = {1: "memory.limit_in_bytes", 2: "memory.max"}
 _UNLIMITED = 2**63 - 1
 _USAGE = {1: "memory.usage_in_bytes", 2: "memory.current"}
 _SET_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
+#: Where systemd keeps the properties it was told: for good, until a reboot.
+_CONTROL = (
+    pathlib.Path("/etc/systemd/system.control"),
+    pathlib.Path("/run/systemd/system.control"),
+)
 
 
 def cpu_cap(millicpus: int) -> tuple[int, int]:
@@ -39,12 +48,27 @@ def cpu_shares(millicpus: int) -> int:
     return min(max(millicpus * 1024 // 1000, 2), 262_144)
 
 
+def alike(one: Limits, other: Limits, slack: int) -> bool:
+    """Whether they are the same but for what is rounded.
+
+    :param slack: thousandths of a CPU that make no difference.
+    """
+    if one.memory_bytes // _PAGE != other.memory_bytes // _PAGE:
+        return False
+    if one.millicpus is None or other.millicpus is None:
+        return one.millicpus == other.millicpus
+    return abs(one.millicpus - other.millicpus) <= slack
+
+
 class Groups:
     """For an engine with the cgroup driver ``cgroupfs``.
 
     :param version: of the hierarchy, 1 or 2.
     :param root: parent of all groups, from the root of the hierarchy.
     """
+
+    #: Thousandths of a CPU by which caps in force differ from those given.
+    SLACK = 1
 
     def __init__(
         self, version: int, root: str, mount: pathlib.Path = MOUNT
@@ -189,10 +213,22 @@ class Slices:
 
     The limits are runtime properties of the slice: systemd applies them when
     the engine starts the first container in it, and keeps them if it reloads.
+
+    :param control: folders of properties, the one that prevails first and
+        that of runtime properties last.
     """
 
-    def __init__(self, command: str = "/usr/bin/systemctl") -> None:
+    #: The engine tells systemd of the caps of containers in hundredths of a
+    #: CPU, rounded up, and the kernel exactly.  A reload sets the former.
+    SLACK = 9
+
+    def __init__(
+        self,
+        command: str = "/usr/bin/systemctl",
+        control: Sequence[pathlib.Path] = _CONTROL,
+    ) -> None:
         self._command = command
+        self._control = control
 
     def set(
         self, set_id: str, resources: spec.Resources, *, boost: bool = False
@@ -203,6 +239,8 @@ class Slices:
         """
         name = self._name(set_id)
         quota, period = cpu_cap(resources.millicpus)
+        # what somebody set for good would prevail from the next reload on
+        _forget(name, self._control[:-1])
         self._systemctl(
             "set-property",
             "--runtime",
@@ -240,10 +278,15 @@ class Slices:
         return 1, MOUNT / "memory" / path
 
     def remove(self, set_id: str) -> None:
-        """Stop the slice and forget its limits."""
+        """Stop the slice and forget its limits.
+
+        Not by ``revert``: that has systemd reload all units of the host, and
+        give all running containers the limits it remembers, which are not
+        quite theirs.
+        """
         name = self._name(set_id)
         self._systemctl("stop", name)
-        self._systemctl("revert", name)
+        _forget(name, self._control)
 
     def _name(self, set_id: str) -> str:
         # a dash in the name of a slice stands for a level of the tree
@@ -267,6 +310,20 @@ class Slices:
             raise EngineError(
                 f"systemd cannot be asked to {args[0]} the slice of the set:"
                 f" {e}."
+            ) from e
+
+
+def _forget(name: str, control: Sequence[pathlib.Path]) -> None:
+    """Remove the properties of a unit."""
+    for folder in control:
+        try:
+            shutil.rmtree(folder / f"{name}.d")
+        except FileNotFoundError:
+            continue
+        except OSError as e:
+            raise EngineError(
+                "The limits of the set cannot be taken from systemd: "
+                f"{e.strerror}."
             ) from e
 
 

@@ -34,10 +34,12 @@ from caas.model import spec
 #: container only.
 LABEL_PORTS = "caas.ports"
 
+#: How long the engine may take to notice that a container has ended, in s.
+END_TIMEOUT = 1.0
+
 #: How long another create of the same container may take, in s.
 CREATE_TIMEOUT = 20.0
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _INFRA_MEMORY = 16 << 20
 _INFRA_PIDS = 16
 _NEVER = "0001-01-01T00:00:00Z"
@@ -170,11 +172,22 @@ class DockerRuntime(base.Runtime):
 
     def pause(self, runtime_id: str, paused: bool) -> base.RuntimeContainer:
         there = self._inspect(runtime_id)
-        if there.state != ("running" if paused else "paused"):
+        before = "running" if paused else "paused"
+        if there.state != before:
             return there
         done = "paused" if paused else "thawed"
-        with self._engine.call(f"The container cannot be {done}") as api:
-            (api.pause if paused else api.unpause)(runtime_id)
+        try:
+            with self._engine.call(f"The container cannot be {done}") as api:
+                (api.pause if paused else api.unpause)(runtime_id)
+        except base.EngineError:
+            # One that ends meanwhile takes its cgroup along, which the engine
+            # misses before it notices the end.
+            deadline = time.monotonic() + END_TIMEOUT
+            while (there := self._inspect(runtime_id)).state == before:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            return there
         return self._inspect(runtime_id)
 
     def signal(self, runtime_id: str, name: str) -> None:
@@ -314,7 +327,8 @@ class DockerRuntime(base.Runtime):
         return {
             i: limits
             for i, limits in there.items()
-            if limits is not None and not _alike(limits, given[i])
+            if limits is not None
+            and not cgroups.alike(limits, given[i], groups.SLACK)
         }
 
     def tune(self, pid: int, sysctls: Mapping[str, str]) -> None:
@@ -632,15 +646,6 @@ def _limits(host: Mapping[str, Any]) -> base.Limits:
         millicpus=quota * 1000 // period if quota > 0 else None,
         memory_bytes=host["Memory"],
     )
-
-
-def _alike(one: base.Limits, other: base.Limits) -> bool:
-    """But for what the kernel or systemd round."""
-    if one.memory_bytes // _PAGE != other.memory_bytes // _PAGE:
-        return False
-    if one.millicpus is None or other.millicpus is None:
-        return one.millicpus == other.millicpus
-    return abs(one.millicpus - other.millicpus) <= 1
 
 
 def _time(value: str) -> str | None:

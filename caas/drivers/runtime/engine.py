@@ -36,6 +36,7 @@ _MOUNT = re.compile(r'mounting "[^"]*" to rootfs (at "[^"]*")(.*)$')
 _ENGINE_PATH = re.compile(
     r"/[^\s\"':,]*/(overlay2|containers|containerd|image|mounts|volumes)/"
     r"[^\s\"':,]*"
+    r"|/sys/fs/cgroup/[^\s\"':,]*"
 )
 # One that is not there, or not any more.
 _NO_SOURCE = re.compile(

@@ -24,6 +24,7 @@ from tests.system.drivers.conftest import (  # noqa: F401 - fixtures
     api,
     busybox_tar,
     docker_url,
+    remove_groups,
     run_id,
 )
 
@@ -104,10 +105,7 @@ def make_host(
 def _clean(host: Host) -> None:
     """Remove what belongs to no set: roots of cgroups, chains."""
     root = str(host.options["docker.cgroup_root"]).strip("/")
-    for hierarchy in pathlib.Path("/sys/fs/cgroup").glob(f"*/{root}"):
-        for group in sorted(hierarchy.rglob("*/"), reverse=True):
-            group.rmdir()
-        hierarchy.rmdir()
+    remove_groups(root)
     chain = str(host.options["bridge.prefix"]).upper()
     for table, hook, name in (
         ("filter", "DOCKER-USER", f"{chain}-FORWARD"),
@@ -160,6 +158,8 @@ class Dockerd:
                     "--bridge=none",
                     "--iptables=false",
                     "--ip-masq=false",
+                    # on any host: there is no systemd on some
+                    "--exec-opt=native.cgroupdriver=cgroupfs",
                     *flags,
                 ],
                 stdin=subprocess.DEVNULL,
@@ -209,8 +209,7 @@ class Dockerd:
             if place.startswith(str(self.path)):
                 subprocess.run(["umount", place], check=True)
         shutil.rmtree(self.path)
-        for hierarchy in pathlib.Path("/sys/fs/cgroup").glob(f"*/{self.name}"):
-            hierarchy.rmdir()
+        remove_groups(self.name)
 
 
 def _alive(pid: int) -> bool:

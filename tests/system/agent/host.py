@@ -198,7 +198,13 @@ class Host:
             *(str(p) for p in home.glob("agent/sets/*")),
             *(
                 str(p)
-                for p in pathlib.Path("/sys/fs/cgroup").glob(f"*/{root}/*/")
+                for place, pattern in (
+                    ("/sys/fs/cgroup", f"{root}/*/"),
+                    ("/sys/fs/cgroup", f"*/{root}/*/"),
+                    ("/sys/fs/cgroup", "caas.slice/*/"),
+                    ("/run/systemd", "*/caas-*.slice*"),
+                )
+                for p in pathlib.Path(place).glob(pattern)
                 if deployment in p.name
             ),
             *(m for m in mounts if m.startswith(str(home))),

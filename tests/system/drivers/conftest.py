@@ -105,6 +105,15 @@ def make_conf(
     return make
 
 
+def remove_groups(root: str) -> None:
+    """Remove the parent of groups, with them, in every hierarchy."""
+    mount = pathlib.Path("/sys/fs/cgroup")
+    for hierarchy in (*mount.glob(root), *mount.glob(f"*/{root}")):
+        for group in sorted(hierarchy.rglob("*/"), reverse=True):
+            group.rmdir()
+        hierarchy.rmdir()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clean_host(api: docker.APIClient, run_id: str) -> Iterator[None]:
     """Remove what a failed test may have left."""
@@ -113,12 +122,7 @@ def _clean_host(api: docker.APIClient, run_id: str) -> Iterator[None]:
         all=True, filters={"label": f"caas.deployment=test-{run_id}"}
     ):
         api.remove_container(container["Id"], force=True, v=True)
-    for hierarchy in pathlib.Path("/sys/fs/cgroup").glob(
-        f"*/caas-test-{run_id}"
-    ):
-        for group in sorted(hierarchy.rglob("*/"), reverse=True):
-            group.rmdir()
-        hierarchy.rmdir()
+    remove_groups(f"caas-test-{run_id}")
     chain = f"T{run_id[:4].upper()}"
     for table, hook, name in (
         ("filter", "DOCKER-USER", f"{chain}-FORWARD"),

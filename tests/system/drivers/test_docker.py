@@ -53,6 +53,8 @@ def group_files(kit: Kit, name: str) -> list[pathlib.Path]:
     """A file of the set's cgroup, in whatever hierarchy it is."""
     root = pathlib.Path("/sys/fs/cgroup")
     parent = str(kit.cgroup_parent).lstrip("/")
+    if parent.endswith(".slice"):
+        parent = f"caas.slice/{parent}"
     return [*root.glob(f"{parent}/{name}"), *root.glob(f"*/{parent}/{name}")]
 
 
@@ -720,6 +722,8 @@ class OwnEngine:
                     "--bridge=none",
                     "--iptables=false",
                     "--live-restore",
+                    # on any host: there is no systemd on some
+                    "--exec-opt=native.cgroupdriver=cgroupfs",
                 ],
                 stdout=log,
                 stderr=log,

@@ -44,7 +44,8 @@ def test_ulimits_are_those_of_its_processes(
     limits = run_in(api, there, "cat /proc/1/limits")
     assert re.search(r"Max open files +1234 +2345 ", limits)
     assert re.search(r"Max core file size +0 +0 ", limits)
-    assert run_in(api, there, "ulimit -n; ulimit -Hn") == "1234\n2345\n"
+    # runc before 1.2 raises the soft limit of commands now and then
+    assert run_in(api, there, "ulimit -Hn") == "2345\n"
 
 
 def test_a_ulimit_above_the_engines_is_permanent(kit: Kit) -> None:
@@ -283,6 +284,50 @@ def test_cgroups_written_by_hand_are_found(kit: Kit) -> None:
     # that they are already
     kit.runtime.group(kit.set_id, SMALL, members={there: limits})
     assert not strayed()
+
+
+def test_a_reload_of_systemd_is_no_change_by_hand(kit: Kit) -> None:
+    if kit.runtime.info().cgroup_driver != "systemd":
+        pytest.skip("systemd does not manage the control groups here")
+    limits = base.Limits(333, 64 << 20)
+    there = started(kit, millicpus=333, memory_bytes=64 << 20)
+    small = spec.Resources(millicpus=123, memory_mb=100, disk_gb=1)
+    kit.runtime.group(kit.set_id, small, members={there: limits})
+    for command in (
+        # is undone by a change, for good
+        ["systemctl", "set-property", str(kit.cgroup_parent), "CPUQuota=9%"],
+        ["systemctl", "daemon-reload"],
+    ):
+        subprocess.run(command, check=True)
+    assert kit.runtime.strayed(kit.set_id, small, members={there: limits}) == {
+        "": base.Limits(90, 100 << 20)
+    }
+    kit.runtime.group(kit.set_id, small, members={there: limits})
+    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    assert not kit.runtime.strayed(kit.set_id, small, members={there: limits})
+
+
+def test_nothing_is_left_in_systemd(make_conf, image: str) -> None:
+    with kit_of(DockerRuntime(make_conf()), image) as kit:
+        if kit.runtime.info().cgroup_driver != "systemd":
+            pytest.skip("systemd does not manage the control groups here")
+        name = str(kit.cgroup_parent)
+        started(kit)
+        # by somebody, for good
+        subprocess.run(
+            ["systemctl", "set-property", name, "TasksMax=100"], check=True
+        )
+    # never been there, and gone already
+    kit.runtime.group(kit.set_id, None)
+    units = subprocess.run(
+        ["systemctl", "list-units", "--all", "--full", "--no-legend"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert name not in units
+    for place in ("/etc/systemd", "/run/systemd"):
+        assert not list(pathlib.Path(place).glob(f"**/{name}*"))
 
 
 def test_looking_at_cgroups_costs_next_to_nothing(

@@ -446,10 +446,9 @@ def test_a_paused_one_that_is_stopped_sees_the_signal(kit: Kit) -> None:
     assert kit.runtime.stop(there, 20).exit_code == 143
     assert (now() - begun).total_seconds() < 10
     watch.wait(there, "die")
-    assert [e.action for e in watch.events if e.id == there][-2:] == [
-        "unpause",
-        "die",
-    ]
+    actions = [e.action for e in watch.events if e.id == there]
+    # an engine may see its end before it can tell that it was thawed
+    assert actions[-2:] in (["unpause", "die"], ["pause", "die"])
 
 
 def test_a_paused_one_is_stopped_at_once_or_removed(kit: Kit) -> None:

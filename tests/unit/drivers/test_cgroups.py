@@ -159,19 +159,62 @@ def test_slice(tmp_path: pathlib.Path) -> None:
     command = tmp_path / "systemctl"
     command.write_text(f'#!/bin/sh\necho "$@" >> {told}\n')
     command.chmod(0o755)
-    slices = cgroups.Slices(command=str(command))
+    etc, run = control = (tmp_path / "etc", tmp_path / "run")
+    slices = cgroups.Slices(str(command), control)
     name = "caas-6f1e9d5c000040008000000000000001.slice"
+    other = "caas-other.slice"
+    for folder in (etc / name, run / name, run / other):
+        (folder.parent / f"{folder.name}.d").mkdir(parents=True)
+        (folder.parent / f"{folder.name}.d/50-MemoryMax.conf").touch()
     assert slices.set(SET, SMALL, boost=True) == name
+    # what is set for good by hand prevails over what is set until a reboot
+    assert not (etc / f"{name}.d").exists()
     assert slices.set(SET, SMALL) == name
+    assert (run / f"{name}.d").exists()
     slices.remove(SET)
+    slices.remove(SET)
+    assert [p.name for p in run.iterdir()] == [f"{other}.d"]
     assert told.read_text().splitlines() == [
         f"set-property --runtime {name} CPUQuota= CPUWeight=20 "
         f"MemoryMax={128 << 20} MemorySwapMax=0",
         f"set-property --runtime {name} CPUQuota=50% CPUWeight=20 "
         f"MemoryMax={128 << 20} MemorySwapMax=0",
+        # no reload of all units of the host
         f"stop {name}",
-        f"revert {name}",
+        f"stop {name}",
     ]
+
+
+def test_properties_that_cannot_be_removed(tmp_path: pathlib.Path) -> None:
+    name = "caas-6f1e9d5c000040008000000000000001.slice"
+    (tmp_path / f"{name}.d").touch()
+    slices = cgroups.Slices("/bin/true", (tmp_path,))
+    with pytest.raises(EngineError, match="from systemd: Not a directory"):
+        slices.remove(SET)
+
+
+@pytest.mark.parametrize(
+    ("given", "there", "slack", "same"),
+    [
+        (333, 334, cgroups.Groups.SLACK, True),
+        (333, 340, cgroups.Groups.SLACK, False),
+        # as systemd has it after a reload
+        (333, 340, cgroups.Slices.SLACK, True),
+        (1, 10, cgroups.Slices.SLACK, True),
+        (333, 350, cgroups.Slices.SLACK, False),
+        (None, 1000, cgroups.Slices.SLACK, False),
+        (None, None, cgroups.Slices.SLACK, True),
+    ],
+)
+def test_alike(
+    given: int | None, there: int | None, slack: int, same: bool
+) -> None:
+    one, other = (Limits(cpus, 64 << 20) for cpus in (given, there))
+    assert cgroups.alike(one, other, slack) is same
+    less = Limits(given, 63 << 20)
+    assert not cgroups.alike(less, other, slack)
+    # the kernel counts pages
+    assert cgroups.alike(Limits(given, (64 << 20) + 7), other, slack) is same
 
 
 def test_systemd_that_refuses(tmp_path: pathlib.Path) -> None:

@@ -192,5 +192,17 @@ def test_conflict_may_pass() -> None:
     assert not error.permanent
 
 
+def test_no_folder_of_the_host_is_told() -> None:
+    text = (
+        "Cannot unpause container 0a1b: OCI runtime resume failed: read "
+        "/sys/fs/cgroup/caas.slice/docker-0a1b.scope/cgroup.freeze: no such "
+        "device: unknown"
+    )
+    assert translate("The container cannot be thawed", 500, text).message == (
+        "The container cannot be thawed: Cannot unpause container 0a1b: OCI "
+        "runtime resume failed: read ...: no such device."
+    )
+
+
 def test_one_line() -> None:
     assert clean("a\n  b\tc") == "a b c"
