@@ -5,9 +5,9 @@ a call that knows nothing of the set any more, so it can run on any thread
 while the set changes.
 """
 
-import contextlib
 import dataclasses
 import functools
+import logging
 import os
 import threading
 import time
@@ -22,6 +22,8 @@ from caas.drivers.network import base as network_base
 from caas.drivers.runtime import base as runtime_base
 from caas.drivers.volume import base as volume_base
 from caas.model import spec, wire
+
+LOG = logging.getLogger(__name__)
 
 Call = Callable[[], Any]
 Ask = Callable[[spec.HealthCheck, int, str | None], str]
@@ -262,10 +264,15 @@ class Hands:
                 self.drivers.runtime.pause(there.id, False)
             if hook is not None:
                 # it is stopped whatever comes of it
-                with contextlib.suppress(runtime_base.EngineError):
-                    self.drivers.runtime.execute(
+                try:
+                    done = self.drivers.runtime.execute(
                         there.id, hook.command, hook.timeout
                     )
+                    said = _hook_failed("pre_stop", hook, done)
+                except runtime_base.EngineError as error:
+                    said = error.message
+                if said:
+                    LOG.warning("Container %s is stopped: %s", there.id, said)
             return stop()
 
         # the engine keeps the caller waiting
@@ -294,8 +301,8 @@ class Hands:
             except runtime_base.EngineError as error:
                 self._check_lost(error, container.spec.image)
                 raise
-            if done.exit_code != 0:
-                raise runtime_base.EngineError(_hook_failed(hook, done))
+            if said := _hook_failed("pre_start", hook, done):
+                raise runtime_base.EngineError(said)
             return start()
 
         return functools.partial(Slow, call)
@@ -429,14 +436,19 @@ def _container(wanted: wire.Wanted, name: str) -> wire.WantedContainer:
     return found
 
 
-def _hook_failed(hook: spec.Hook, done: runtime_base.Executed) -> str:
+def _hook_failed(
+    which: str, hook: spec.Hook, done: runtime_base.Executed
+) -> str:
+    """What was wrong with it; "" if nothing."""
+    if done.exit_code == 0:
+        return ""
     how = (
         f"did not end within {hook.timeout:g} s"
         if done.exit_code is None
         else f"ended with exit code {done.exit_code}"
     )
     said = f": {_last_line(done.output)}" if done.output else ""
-    return f"its pre_start hook {how}{said}"
+    return f"its {which} hook {how}{said}"
 
 
 def _checked(check: spec.HealthCheck, done: runtime_base.Executed) -> str:

@@ -47,7 +47,12 @@ load_settings() {
     for name in "${!DEFAULTS[@]}"; do
         kept=${kept_values[$name]-}
         if [[ -n $kept && -n ${!name-} && ${!name} != "$kept" ]]; then
-            settle_change "$name" "$kept" "${!name}"
+            if [[ ${command-up} == up ]]; then
+                settle_change "$name" "$kept" "${!name}"
+            else
+                # there is one such stack, and it is the one that is meant
+                printf -v "$name" %s "$kept"
+            fi
         fi
         printf -v "$name" %s "${!name:-${kept:-${DEFAULTS[$name]}}}"
     done
