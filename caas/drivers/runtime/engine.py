@@ -74,7 +74,7 @@ _USERS_FAULT = re.compile(
 _ID = re.compile(r" \"?/?[0-9a-f]{64}\"?")
 _TRANSIENT = re.compile(
     # the infra container, which is made anew
-    r"non[ -]running container|no such container|\bmount",
+    r"non[ -]running container|no such container|namespace path|\bmount",
     re.IGNORECASE,
 )
 

@@ -206,3 +206,13 @@ def test_no_folder_of_the_host_is_told() -> None:
 
 def test_one_line() -> None:
     assert clean("a\n  b\tc") == "a b c"
+
+
+def test_an_infra_container_that_just_ended_is_no_fault_for_good() -> None:
+    error = translate(
+        "The container cannot be started",
+        500,
+        "unable to create new parent process: namespace path: lstat "
+        "/proc/9045/ns/ipc: no such file or directory",
+    )
+    assert not error.permanent
