@@ -180,11 +180,7 @@ class _Branches(Plan):
         waits += [
             f"container {c.spec.name}: its pre_start hook runs"
             for c in wanted.containers
-            if c.spec.hooks.pre_start
-            and any(
-                isinstance(a, act.Start) and a.name == c.spec.name
-                for a in found.busy
-            )
+            if c.spec.hooks.pre_start and found.doing(act.Start, c.spec.name)
         ]
         if up and not waits:
             return self.step(Phase.RUNNING, "; ".join(said))
@@ -270,7 +266,7 @@ class _Branches(Plan):
         return "; ".join(
             f"container {name} {ended(there[name])}"
             for name in names
-            if there[name].exit_code != 0 or there[name].oom
+            if not there[name].well
         )
 
     def _older_round_runs(self) -> bool:
@@ -452,7 +448,7 @@ class _Branches(Plan):
         """It ended well; if it ended badly for good, nothing comes after."""
         if there.running or again is not None:
             return False
-        if there.exit_code == 0 and not there.oom:
+        if there.well:
             return True
         index = container.spec.index
         if any(

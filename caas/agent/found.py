@@ -114,6 +114,11 @@ class Container:
         self.probed, self.said, self.tries, self.failures = None, "", 0, 0
 
     @property
+    def well(self) -> bool:
+        """How it ended, if it has, was no failure."""
+        return self.exit_code == 0 and not self.oom
+
+    @property
     def oom(self) -> bool:
         """Out of memory since it was last started."""
         return self.oomed is not None and self.oomed >= (self.started or 0.0)
@@ -349,12 +354,12 @@ class Found:
                 there.updated = at
                 self.stale = True
         elif event.action == "start":
-            ours = there.running or self._busy(act.Start, name)
+            ours = there.running or self.doing(act.Start, name)
             if not ours and at > (there.finished or 0.0):
                 self.stale = True
             there.begun = at
             self._began(there)
-        elif not any(self._busy(kind, name) for kind in _OURS[event.action]):
+        elif not any(self.doing(kind, name) for kind in _OURS[event.action]):
             self.stale = True
         return []
 
@@ -425,7 +430,7 @@ class Found:
         if there.error:
             self._never_ran(name, there, book)
             return
-        asked = self._busy(act.Stop, name) or self._busy(act.Remove, name)
+        asked = self.doing(act.Stop, name) or self.doing(act.Remove, name)
         if book.round != self.round or asked:
             book.noted = max(book.noted, there.finished)
         elif there.finished > book.noted:
@@ -724,7 +729,8 @@ class Found:
                 return name, there
         return "", None
 
-    def _busy(self, kind: type[act.Action], name: str) -> bool:
+    def doing(self, kind: type[act.Action], name: str) -> bool:
+        """Such an action on this container is in progress."""
         return any(
             isinstance(a, kind) and getattr(a, "name", None) == name
             for a in self.busy

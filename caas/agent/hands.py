@@ -252,7 +252,7 @@ class Hands:
         if not grace_period:
             return stop
         hook = there.pre_stop
-        if any(isinstance(a, act.Stop) and a.name == name for a in found.busy):
+        if found.doing(act.Stop, name):
             # another stop has done it
             hook = None
 
@@ -447,8 +447,7 @@ def _hook_failed(
         if done.exit_code is None
         else f"ended with exit code {done.exit_code}"
     )
-    said = f": {_last_line(done.output)}" if done.output else ""
-    return f"its {which} hook {how}{said}"
+    return f"its {which} hook {how}{_last_line(done)}"
 
 
 def _checked(check: spec.HealthCheck, done: runtime_base.Executed) -> str:
@@ -457,13 +456,15 @@ def _checked(check: spec.HealthCheck, done: runtime_base.Executed) -> str:
         return ""
     if done.exit_code is None:
         return f"no answer within {check.timeout:g} s"
-    said = f": {_last_line(done.output)}" if done.output else ""
-    return f"exit code {done.exit_code}{said}"
+    return f"exit code {done.exit_code}{_last_line(done)}"
 
 
-def _last_line(output: str) -> str:
-    lines = output.split("\n")
-    return "".join(c for c in lines[-1] if c.isprintable())[:200]
+def _last_line(done: runtime_base.Executed) -> str:
+    """What it printed last, as the end of a sentence; "" if nothing."""
+    if not done.output:
+        return ""
+    line = done.output.split("\n")[-1]
+    return ": " + "".join(c for c in line if c.isprintable())[:200]
 
 
 def _container_of(wanted: wire.Wanted, digest: str) -> wire.WantedContainer:

@@ -71,7 +71,7 @@ def shown(
         return state(check, there, book) == Health.HEALTHY
     if there.running:
         return now >= (there.started or 0.0) + container.monitor
-    return there.exit_code == 0 and not there.oom
+    return there.well
 
 
 def deadline(
@@ -99,7 +99,7 @@ def verdict(
     name = container.spec.name
     check = container.spec.health_check
     if check is None:
-        if there.running or (there.exit_code == 0 and not there.oom):
+        if there.running or there.well:
             return ""
         return f"container {name} {ended(there)} soon after the change"
     if there.state == "exited" and not starts_again:

@@ -160,17 +160,7 @@ class Keeper:
             if not self.found.plugged:
                 return
             self.found.plugged = False
-            self._note(
-                [
-                    Happening(
-                        "set.repaired",
-                        "",
-                        self.shared.clock(),
-                        reason="its network interface was gone and is put "
-                        "back",
-                    )
-                ]
-            )
+            self._repaired("its network interface was gone and is put back")
         self.look()
 
     def check_limits(self) -> None:
@@ -187,18 +177,15 @@ class Keeper:
                     there.limits = strayed[there.id]
                     names.append(name)
             whose = f"containers {', '.join(names)}" if names else "the set"
-            self._note(
-                [
-                    Happening(
-                        "set.repaired",
-                        "",
-                        self.shared.clock(),
-                        reason=f"control groups of {whose} had been changed "
-                        "by hand and are put back",
-                    )
-                ]
+            self._repaired(
+                f"control groups of {whose} had been changed by hand and are "
+                "put back"
             )
         self.look()
+
+    def _repaired(self, reason: str) -> None:
+        now = self.shared.clock()
+        self._note([Happening("set.repaired", "", now, reason=reason)])
 
     def _read(self) -> None:
         wanted = self.shared.books.wanted(self.set_id)

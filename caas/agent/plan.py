@@ -72,8 +72,7 @@ def restart_at(
         return None
     row = _row(there, book, rules)
     if policy.name == "on-failure":
-        well = there.exit_code == 0 and not there.oom
-        if well and not health.ill(there, book):
+        if there.well and not health.ill(there, book):
             return None
         if policy.max_retries and row >= policy.max_retries:
             return None

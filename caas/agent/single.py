@@ -7,6 +7,7 @@ from caas.agent import health
 from caas.agent.found import ANY, Book, Container
 from caas.agent.plan import Plan
 from caas.model import wire
+from caas.model.spec import HealthCheck
 
 
 def asked(plan: Plan) -> act.Note | None:
@@ -56,7 +57,7 @@ def waits_for(plan: Plan, container: wire.WantedContainer) -> str:
     if container.spec.health_check is None:
         return f"has to run for {container.monitor:g} s"
     return (
-        f"not healthy yet: {there.said}" if there.said else ("not healthy yet")
+        f"not healthy yet: {there.said}" if there.said else "not healthy yet"
     )
 
 
@@ -114,9 +115,11 @@ def care(plan: Plan) -> list[str]:
             continue
         if health.ill(there, book):
             said.append(f"container {name} is unhealthy: {there.said}")
-            if _heal(plan, container):
+            if _heals(plan, container, check):
+                plan.do(act.Stop(name, plan.target.grace_period))
                 continue
-        _probe(plan, container, there, book)
+        if not plan.found.doing(act.Probe, name):
+            _probe(plan, name, check, there, book)
     return said
 
 
@@ -137,33 +140,24 @@ def _judge(
         plan.look_at(health.deadline(container, there, book))
 
 
-def _heal(plan: Plan, container: wire.WantedContainer) -> bool:
-    """Stop what has become unhealthy; its policy starts it again."""
-    check = container.spec.health_check
-    if (
-        check is None
-        or not check.restart
-        or not plan.proved(container)
-        or container.spec.restart_policy.name == "no"
-    ):
-        return False
-    plan.do(act.Stop(container.spec.name, plan.target.grace_period))
-    return True
+def _heals(
+    plan: Plan, container: wire.WantedContainer, check: HealthCheck
+) -> bool:
+    """Once it is stopped, its policy starts what has become unhealthy."""
+    return (
+        check.restart
+        and plan.proved(container)
+        and container.spec.restart_policy.name != "no"
+    )
 
 
 def _probe(
-    plan: Plan, container: wire.WantedContainer, there: Container, book: Book
+    plan: Plan, name: str, check: HealthCheck, there: Container, book: Book
 ) -> None:
-    check = container.spec.health_check
-    if check is None or there.started is None:
-        return
-    if any(
-        isinstance(a, act.Probe) and a.name == container.spec.name
-        for a in plan.found.busy
-    ):
+    if there.started is None:
         return
     due = health.due(check, there, book)
     if plan.now < due <= plan.now + check.interval:
         plan.look_at(due)
     else:
-        plan.do(act.Probe(container.spec.name, there.started, check))
+        plan.do(act.Probe(name, there.started, check))

@@ -370,11 +370,10 @@ def _failed(item: Set, one: wire.SetReport) -> str:
             one.phase == Phase.FAILED and part.status == ContainerStatus.FAILED
         )
     ]
-    if not failed and one.phase != Phase.FAILED:
-        return ""
     if not failed:
-        # the host cannot have the set as a whole
-        return one.reason or "The set does not run."
+        # if it does not run, the host cannot have the set as a whole
+        runs = one.phase != Phase.FAILED
+        return "" if runs else one.reason or "The set does not run."
     new = changes.touched(item)
     return "; ".join(
         part.verdict

@@ -22,20 +22,21 @@ from caas.core.deps import Deps
 from caas.core.sets import (
     check_memory,
     check_specs,
+    claim_quota,
+    flavor_of,
     from_body,
     get,
     over_quota,
     prepare_quota,
     resolve,
     set_event,
-    shown,
 )
 from caas.model import content as model
 from caas.model import sets
 from caas.model.containers import Container
 from caas.model.content import Content, Member
 from caas.model.states import Desired
-from caas.store import events, flavors, history, quotas
+from caas.store import events, history, quotas
 from caas.store import sets as store
 from caas.store.engine import retry, utcnow
 
@@ -53,12 +54,7 @@ def resize(
     :raises Conflict: another change is under way.
     :raises QuotaExceeded: the project has no room for it.
     """
-    with deps.store.reader() as conn:
-        flavor = flavors.find(conn, flavor_ref)
-    if flavor is None:
-        raise exception.BadRequest(
-            f"There is no flavor with the id or name {flavor_ref!r}."
-        )
+    flavor = flavor_of(deps, flavor_ref)
     _check_free(item)
     wanted = dataclasses.replace(
         item.content,
@@ -107,25 +103,22 @@ def update(
     """
     _check_free(item)
     members = {m.id: m for m in item.content.members}
-    touched: list[str] = []
+    touched: set[str] = set()
+
+    def touch(ident: str) -> str:
+        found = _member(item, ident).id
+        if found in touched:
+            raise exception.BadRequest(
+                f"Container {ident!r} is named twice; say all about it once."
+            )
+        touched.add(found)
+        return found
+
     for ident, body in change:
-        member = _member(item, ident)
-        if member.id in touched:
-            raise exception.BadRequest(
-                f"Container {ident!r} is named twice; say all about it once."
-            )
-        touched.append(member.id)
-        members[member.id] = Member(
-            member.id, from_body(body, members[member.id].spec)
-        )
+        i = touch(ident)
+        members[i] = Member(i, from_body(body, members[i].spec))
     for ident in remove:
-        member = _member(item, ident)
-        if member.id in touched:
-            raise exception.BadRequest(
-                f"Container {ident!r} is named twice; say all about it once."
-            )
-        touched.append(member.id)
-        del members[member.id]
+        del members[touch(ident)]
     for body in add:
         new = Member(str(uuid.uuid4()), from_body(body))
         members[new.id] = new
@@ -325,17 +318,7 @@ def _write(
         each = {**dict.fromkeys(quota.resources, 0), **more}
         raise over_quota(quota, each, 1, f"this {action}")
     with deps.store.writer() as conn:
-        lacking = quotas.claim(
-            conn,
-            item.project_id,
-            more,
-            {r: u.limit for r, u in quota.resources.items()},
-        )
-        if lacking is not None:
-            raise exception.Conflict(
-                f"Another request used the project's {shown(lacking)} quota "
-                "at the same moment; try again."
-            )
+        claim_quota(conn, item.project_id, more, quota)
         if not store.change(
             conn, item, wanted, action, monitor, ctx.request_id or "", now
         ):

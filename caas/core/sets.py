@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from oslo_db import exception as db_exception
 
 from caas import exception
@@ -49,12 +50,7 @@ def create(
             f"min_count is {min_count} but max_count only {max_count}; "
             "max_count must be at least min_count."
         )
-    with deps.store.reader() as conn:
-        flavor = flavors.find(conn, body["flavor"])
-    if flavor is None:
-        raise exception.BadRequest(
-            f"There is no flavor with the id or name {body['flavor']!r}."
-        )
+    flavor = flavor_of(deps, body["flavor"])
     check_sysctls(body.get("sysctls") or {})
     specs = [from_body(c) for c in body["containers"]]
     check_specs(specs, flavor.resources)
@@ -255,18 +251,9 @@ def _insert(
         raise over_quota(quota, each, min_count, f"{min_count} such set(s)")
     items = _build(ctx, body, flavor, specs, count)
     with deps.store.writer() as conn:
-        lacking = quotas.claim(
-            conn,
-            project_id,
-            {r: n * count for r, n in each.items()},
-            {r: u.limit for r, u in quota.resources.items()},
+        claim_quota(
+            conn, project_id, {r: n * count for r, n in each.items()}, quota
         )
-        if lacking is not None:
-            # Somebody else took it between our look and our claim.
-            raise exception.Conflict(
-                f"Another request used the project's {shown(lacking)} quota "
-                "at the same moment; try again."
-            )
         store.insert(conn, items)
         history.add(
             conn,
@@ -291,6 +278,42 @@ def _insert(
             ],
         )
     return items
+
+
+def flavor_of(deps: Deps, ident: str) -> Flavor:
+    """The one a request names.
+
+    :param ident: id or name.
+    :raises BadRequest: there is none.
+    """
+    with deps.store.reader() as conn:
+        found = flavors.find(conn, ident)
+    if found is None:
+        raise exception.BadRequest(
+            f"There is no flavor with the id or name {ident!r}."
+        )
+    return found
+
+
+def claim_quota(
+    conn: sa.Connection, project_id: str, amounts: dict[str, int], quota: Quota
+) -> None:
+    """Take what there was room for when ``quota`` was read.
+
+    :param amounts: by resource.
+    :raises Conflict: somebody else took it since.
+    """
+    lacking = quotas.claim(
+        conn,
+        project_id,
+        amounts,
+        {r: u.limit for r, u in quota.resources.items()},
+    )
+    if lacking is not None:
+        raise exception.Conflict(
+            f"Another request used the project's {shown(lacking)} quota "
+            "at the same moment; try again."
+        )
 
 
 def prepare_quota(deps: Deps, project_id: str, quota: Quota) -> None:

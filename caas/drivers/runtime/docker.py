@@ -321,7 +321,7 @@ class DockerRuntime(base.Runtime):
             )
         }
         for runtime_id, limits in (members or {}).items():
-            memory = max(limits.memory_bytes, options.LEAST_MEMORY)
+            memory = options.at_least(limits.memory_bytes)
             given[runtime_id] = base.Limits(limits.millicpus, memory)
         there = {i: groups.limits(set_id, i) for i in given}
         return {
@@ -394,7 +394,7 @@ class DockerRuntime(base.Runtime):
         return groups.set(set_id, resources, boost=boost)
 
     def _update(self, runtime_id: str, limits: base.Limits) -> None:
-        memory = max(limits.memory_bytes, options.LEAST_MEMORY)
+        memory = options.at_least(limits.memory_bytes)
         # -1 takes a cap off; 0 would leave it as it is
         quota, period = (
             (-1, None)

@@ -10,13 +10,18 @@ from caas.model import spec
 LEAST_MEMORY = 6 << 20
 
 
+def at_least(memory_bytes: int) -> int:
+    """The limit that is really given."""
+    return max(memory_bytes, LEAST_MEMORY)
+
+
 def capped(config: base.ContainerConfig) -> dict[str, Any]:
     """CPU time and memory."""
     host: dict[str, Any] = {}
     if config.millicpus is not None:
         host["CpuQuota"], host["CpuPeriod"] = cgroups.cpu_cap(config.millicpus)
     if config.memory_bytes is not None:
-        memory = max(config.memory_bytes, LEAST_MEMORY)
+        memory = at_least(config.memory_bytes)
         host["Memory"] = host["MemorySwap"] = memory
     return host
 
