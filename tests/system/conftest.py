@@ -8,9 +8,12 @@ import json
 import os
 import pathlib
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.system.cloud import Cloud, Engines
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 QUICKSTART = REPO / "devstack" / "quickstart"
@@ -134,3 +137,27 @@ def stack() -> Stack:
     if run_quickstart(path, "status", check=False).returncode:
         run_quickstart(path, "--skip-hello", timeout=600)
     return Stack(path)
+
+
+# What is in cloud.py needs Stack of this file.
+
+
+@pytest.fixture(scope="module")
+def cloud(stack: Stack) -> "Cloud":
+    from tests.system.cloud import Cloud
+
+    return Cloud(stack)
+
+
+@pytest.fixture(scope="module")
+def admin(stack: Stack) -> "Cloud":
+    from tests.system.cloud import Cloud
+
+    return Cloud(stack, "caas-admin")
+
+
+@pytest.fixture(scope="module")
+def engines(stack: Stack) -> "Engines":
+    from tests.system.cloud import Engines
+
+    return Engines(stack)

@@ -48,21 +48,6 @@ print(json.dumps({"fetched": fetched, "errors": errors}))
 """
 
 
-@pytest.fixture(scope="module")
-def cloud(stack: Stack) -> Cloud:
-    return Cloud(stack)
-
-
-@pytest.fixture(scope="module")
-def admin(stack: Stack) -> Cloud:
-    return Cloud(stack, "caas-admin")
-
-
-@pytest.fixture(scope="module")
-def engines(stack: Stack) -> Engines:
-    return Engines(stack)
-
-
 @contextlib.contextmanager
 def client(
     stack: Stack, admin: Cloud, shown: dict[str, Any]

@@ -22,21 +22,6 @@ SEED = int(os.environ.get("CAAS_TEST_SEED", random.randrange(10**6)))
 SETS = 4
 
 
-@pytest.fixture(scope="module")
-def cloud(stack: Stack) -> Cloud:
-    return Cloud(stack)
-
-
-@pytest.fixture(scope="module")
-def admin(stack: Stack) -> Cloud:
-    return Cloud(stack, "caas-admin")
-
-
-@pytest.fixture(scope="module")
-def engines(stack: Stack) -> Engines:
-    return Engines(stack)
-
-
 @pytest.fixture(autouse=True)
 def _running_at_the_end(stack: Stack) -> Iterator[None]:
     yield

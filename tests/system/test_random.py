@@ -29,21 +29,6 @@ FINAL = ("ACTIVE", "SHUTOFF")
 PATIENCE = 60
 
 
-@pytest.fixture(scope="module")
-def cloud(stack: Stack) -> Cloud:
-    return Cloud(stack)
-
-
-@pytest.fixture(scope="module")
-def admin(stack: Stack) -> Cloud:
-    return Cloud(stack, "caas-admin")
-
-
-@pytest.fixture(scope="module")
-def engines(stack: Stack) -> Engines:
-    return Engines(stack)
-
-
 @pytest.fixture
 def flavors(admin: Cloud) -> Iterator[list[str]]:
     """Three that differ in CPU and memory only."""

@@ -16,21 +16,6 @@ from tests.system.conftest import Stack
 IMAGE = "quickstart:1"
 
 
-@pytest.fixture(scope="module")
-def cloud(stack: Stack) -> Cloud:
-    return Cloud(stack)
-
-
-@pytest.fixture(scope="module")
-def admin(stack: Stack) -> Cloud:
-    return Cloud(stack, "caas-admin")
-
-
-@pytest.fixture(scope="module")
-def engines(stack: Stack) -> Engines:
-    return Engines(stack)
-
-
 def container(name: str, script: str, **more: Any) -> dict[str, Any]:
     return {
         "name": name,
