@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from caas.agent import actions as act
 from caas.agent import converge, status, validate
+from caas.agent.config import INFRA
 from caas.agent.found import Found, Happening, iso
 from caas.agent.hands import DRIVER_ERRORS, Hands, ImageLostError, Slow
 from caas.agent.plan import Rules, Step
@@ -59,6 +60,17 @@ class Shared:
     trouble: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """See :class:`caas.agent.streams.link.Seen`."""
+
+    name: str
+    member: str
+    id: str
+    state: str
+    pid: int
+
+
 class Keeper:
     """One at a time decides; what it decided runs on any thread.
 
@@ -96,6 +108,27 @@ class Keeper:
     @property
     def target(self) -> wire.Wanted | None:
         return self._wanted[-1] if self._wanted else None
+
+    def seen(self, incarnation: int) -> list[Seen] | None:
+        """Its business containers, by Index; None for another incarnation."""
+        with self._lock:
+            if self.found.incarnation != incarnation or self.target is None:
+                return None
+            order = {c.id: c.spec.index for c in self.target.containers}
+            return sorted(
+                (
+                    Seen(name, c.member, c.id, c.state, c.pid)
+                    for name, c in self.found.containers.items()
+                    if name != INFRA
+                ),
+                key=lambda seen: (order.get(seen.member, 0), seen.name),
+            )
+
+    def infra_pid(self) -> int:
+        """Of the first process of the infra container, 0 without."""
+        with self._lock:
+            infra = self.found.containers.get(INFRA)
+            return infra.pid if infra else 0
 
     def look(self) -> bool:
         """Bring it a step nearer to what is wanted.

@@ -13,6 +13,7 @@ from caas.agent.ledger import Change, Ledger
 from caas.agent.plan import Rules
 from caas.agent.pool import Pool
 from caas.agent.state import State
+from caas.agent.streams.link import Sets
 from caas.agent.worker import Worker
 from caas.drivers.runtime import base
 from caas.model import spec, wire
@@ -56,6 +57,7 @@ class Settings:
 class Agent:
     """:param sync: sends a report to a conductor and returns its answer.
     :param netns: see :class:`caas.agent.hands.Hands`.
+    :ivar streams_at: set before the start, see :class:`wire.HostFacts`.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Agent:
     ) -> None:
         self._settings = settings
         self._drivers = drivers
+        self.streams_at = ""
         self._pool = Pool(settings.workers)
         self._looked = threading.Event()
         kept = state.load()
@@ -117,6 +120,11 @@ class Agent:
         self._reporter.stop()
         self._watcher.stop()
         self._pool.stop()
+
+    @property
+    def sets(self) -> Sets:
+        """What streams look into."""
+        return self._worker
 
     def assign(self, message: dict[str, Any]) -> None:
         """Take in an ``assign`` of a conductor."""
@@ -177,4 +185,5 @@ class Agent:
             storage_driver=info.storage_driver,
             os=info.os,
             labels=settings.labels,
+            streams=self.streams_at,
         )

@@ -16,7 +16,7 @@ from typing import Any
 from caas.agent import validate
 from caas.agent.found import Found
 from caas.agent.hands import Hands
-from caas.agent.keeper import Books, Keeper, Shared
+from caas.agent.keeper import Books, Keeper, Seen, Shared
 from caas.agent.ledger import Change
 from caas.agent.plan import Rules
 from caas.agent.pool import Pool
@@ -56,6 +56,7 @@ class Worker:
         self._keepers: dict[str, Keeper] = {}
         self._count = itertools.count(1)
         self._inventoried = False
+        self._watches: dict[str, list[Callable[[], None]]] = {}
 
     def adopt(
         self,
@@ -117,6 +118,33 @@ class Worker:
         # one nobody knows matters when something of it begins to run
         if known or (event.action == "start" and validate.is_id(set_id)):
             self._keeper(set_id).event(event)
+        with self._lock:
+            told = list(self._watches.get(set_id, ()))
+        for tell in told:
+            tell()
+
+    # What streams ask, see caas.agent.streams.link.Sets.
+
+    def seen(self, set_id: str, incarnation: int) -> list[Seen] | None:
+        with self._lock:
+            keeper = self._keepers.get(set_id)
+        return keeper.seen(incarnation) if keeper else None
+
+    def infra_pid(self, set_id: str) -> int:
+        with self._lock:
+            keeper = self._keepers.get(set_id)
+        return keeper.infra_pid() if keeper else 0
+
+    def watch(self, set_id: str, tell: Callable[[], None]) -> None:
+        with self._lock:
+            self._watches.setdefault(set_id, []).append(tell)
+
+    def unwatch(self, set_id: str, tell: Callable[[], None]) -> None:
+        with self._lock:
+            left = self._watches[set_id]
+            left.remove(tell)
+            if not left:
+                del self._watches[set_id]
 
     def unplugged(self, set_ids: Iterable[str]) -> None:
         """Sets whose interface is not there (any more, or yet)."""

@@ -22,6 +22,7 @@ from caas.agent.hands import Drivers
 from caas.agent.main import Agent, Settings
 from caas.agent.plan import Rules
 from caas.agent.state import State, StateError
+from caas.agent.streams import address, server, verbs
 from caas.context import RequestContext
 from caas.model import spec
 
@@ -91,6 +92,32 @@ def _signals() -> int:
     return reader
 
 
+def _streams(agent: Agent, runtime: Any) -> server.StreamServer | None:
+    """Begin to let proxies in, if they can be told from others.
+
+    :raises OSError: it cannot listen, or a file is of no use.
+    """
+    options = CONF.streams
+    if not options.ca_file:
+        LOG.warning("[streams] ca_file is not set: no logs, no shells")
+        return None
+    streams = server.StreamServer(
+        server.Settings(
+            listen=options.listen,
+            port=options.port,
+            tls=server.tls(
+                options.ca_file, options.cert_file, options.key_file
+            ),
+            proxy_name=options.proxy_name,
+            max_streams=options.max_streams,
+        ),
+        verbs.verbs(agent.sets, runtime),
+    )
+    port = streams.start()
+    agent.streams_at = f"{options.address or address.own()}:{port}"
+    return streams
+
+
 def main() -> int:
     logging.register_options(CONF)
     conf.register_all(CONF)
@@ -102,12 +129,15 @@ def main() -> int:
     except (StateError, OSError) as error:
         LOG.error("%s", error)
         return 1
+    drivers = Drivers(*map(_load, ("runtime", "network", "volume", "image")))
     agent = Agent(
-        _settings(),
-        Drivers(*map(_load, ("runtime", "network", "volume", "image"))),
-        state,
-        rpc.ConductorClient(transport).sync,
+        _settings(), drivers, state, rpc.ConductorClient(transport).sync
     )
+    try:
+        streams = _streams(agent, drivers.runtime)
+    except OSError as error:
+        LOG.error("Proxies cannot be let in: %s", error)
+        return 1
     signals = _signals()
     server = rpc.agent_server(transport, CONF.host, Endpoint(agent))
     listen = threading.Thread(target=server.start, name="listen", daemon=True)
@@ -123,6 +153,8 @@ def main() -> int:
     while os.read(signals, 1)[0] == signal.SIGHUP:
         CONF.mutate_config_files()
     LOG.info("The agent of host %s ends; its sets go on", CONF.host)
+    if streams:
+        streams.stop()
     agent.stop()
     # Nothing is left to tidy up, and nothing must keep it from ending.
     sys.stdout.flush()

@@ -202,7 +202,11 @@ class AgentEvent:
 
 @dataclasses.dataclass(frozen=True)
 class HostFacts:
-    """What a host is; sent with the first report of a run and on change."""
+    """What a host is; sent with the first report of a run and on change.
+
+    :ivar streams: where proxies reach it, ``address:port``; "" for nowhere,
+        see :mod:`caas.model.streams`.
+    """
 
     capacity: spec.Resources
     engine: str = ""
@@ -214,6 +218,7 @@ class HostFacts:
     storage_driver: str = ""
     os: str = ""
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    streams: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
