@@ -39,6 +39,22 @@ class Settings:
     answer_timeout: float = 15.0
 
 
+def from_conf(conf: Any) -> Settings | None:
+    """:param conf: an oslo.config object with a ``[proxy]`` group.
+    :returns: None where no certificate is set.
+    """
+    options = conf.proxy
+    if not options.ca_file:
+        return None
+    return Settings(
+        ca_file=options.ca_file,
+        cert_file=options.cert_file,
+        key_file=options.key_file,
+        timeout=options.timeout,
+        answer_timeout=options.answer_timeout,
+    )
+
+
 def tls(settings: Settings) -> ssl.SSLContext:
     """Show the certificate of a proxy, and want one of the host.
 

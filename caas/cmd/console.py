@@ -36,21 +36,15 @@ def deps() -> Deps:
     )
 
 
-def proxy_settings() -> agents.Settings:
-    """:raises OSError: they are not there."""
-    options = CONF.proxy
-    if not options.ca_file:
+def links() -> link.Links:
+    """:raises OSError: there is no certificate, or it is of no use."""
+    settings = agents.from_conf(CONF)
+    if settings is None:
         raise OSError(
             "[proxy] ca_file is not set; 'caas-manage certificate' makes what "
             "it takes"
         )
-    return agents.Settings(
-        ca_file=options.ca_file,
-        cert_file=options.cert_file,
-        key_file=options.key_file,
-        timeout=options.timeout,
-        answer_timeout=options.answer_timeout,
-    )
+    return link.Links(settings)
 
 
 def limits() -> relay.Limits:
@@ -91,7 +85,7 @@ def _console() -> server.Console:
         ),
         proxied,
         tokens.Users(keystone()) if options.check_user else None,
-        relay.Relay(proxied, link.Links(proxy_settings()), limits()),
+        relay.Relay(proxied, links(), limits()),
     )
 
 

@@ -11,8 +11,10 @@ from caas.policies import (
     events,
     flavors,
     hosts,
+    looks,
     quotas,
     services,
+    sessions,
     sets,
 )
 
@@ -24,7 +26,9 @@ def list_rules() -> Iterable[policy.RuleDefault]:
         events.RULES,
         flavors.RULES,
         hosts.RULES,
+        looks.RULES,
         quotas.RULES,
         services.RULES,
+        sessions.RULES,
         sets.RULES,
     )

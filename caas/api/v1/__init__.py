@@ -5,8 +5,10 @@ from caas.api.v1 import (  # noqa: F401
     events,
     flavors,
     hosts,
+    looks,
     quotas,
     services,
+    sessions,
     sets,
     versions,
 )
