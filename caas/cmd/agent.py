@@ -7,7 +7,6 @@ again, and a host has better uses for the memory.
 import gc
 import importlib.metadata
 import os
-import pathlib
 import signal
 import sys
 import threading
@@ -18,10 +17,11 @@ from oslo_log import log as logging
 from stevedore import driver
 
 from caas import conf, rpc
+from caas.agent.fitness.look import Fitness
 from caas.agent.hands import Drivers
 from caas.agent.main import Agent, Settings
 from caas.agent.plan import Rules
-from caas.agent.state import State, StateError
+from caas.agent.state import State, StateError, folder
 from caas.agent.streams import address, server, verbs
 from caas.context import RequestContext
 from caas.model import spec
@@ -125,13 +125,17 @@ def main() -> int:
     logging.setup(CONF, "caas")
     transport = rpc.transport(CONF)
     try:
-        state = State(pathlib.Path(CONF.agent.state_path) / "agent")
+        state = State(folder(CONF.agent.state_path))
     except (StateError, OSError) as error:
         LOG.error("%s", error)
         return 1
     drivers = Drivers(*map(_load, ("runtime", "network", "volume", "image")))
     agent = Agent(
-        _settings(), drivers, state, rpc.ConductorClient(transport).sync
+        _settings(),
+        drivers,
+        state,
+        rpc.ConductorClient(transport).sync,
+        look=Fitness(CONF).look,
     )
     try:
         streams = _streams(agent, drivers.runtime)

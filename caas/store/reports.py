@@ -18,23 +18,25 @@ from caas.store.tables import containers, events, hosts, sets
 class Host:
     """:ivar last_seen: before the report at hand; None for never.
     :ivar bare: it has not said what it is.
+    :ivar unfit: names of checks it did not pass until now.
     """
 
     id: str
     last_seen: datetime.datetime | None
     bare: bool
+    unfit: str = ""
 
 
 def find_host(conn: sa.Connection, name: str) -> Host | None:
     row = conn.execute(_FIND, {"b_name": name}).one_or_none()
     if row is None:
         return None
-    return Host(row.id, row.last_seen, bare=row.memory_mb == 0)
+    return Host(row.id, row.last_seen, row.memory_mb == 0, row.unfit)
 
 
-_FIND = sa.select(hosts.c.id, hosts.c.last_seen, hosts.c.memory_mb).where(
-    hosts.c.name == sa.bindparam("b_name")
-)
+_FIND = sa.select(
+    hosts.c.id, hosts.c.last_seen, hosts.c.memory_mb, hosts.c.unfit
+).where(hosts.c.name == sa.bindparam("b_name"))
 
 
 def add_host(
@@ -89,6 +91,7 @@ def fence(
         values.update(
             dataclasses.asdict(report.facts.capacity),
             facts=dataclasses.asdict(report.facts),
+            unfit=", ".join(report.facts.unfit_checks)[:255],
             updated_at=now,
         )
     done = conn.execute(

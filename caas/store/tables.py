@@ -182,6 +182,8 @@ hosts = sa.Table(
     sa.Column("millicpus", sa.BigInteger, nullable=False, default=0),
     sa.Column("memory_mb", sa.BigInteger, nullable=False, default=0),
     sa.Column("disk_gb", sa.BigInteger, nullable=False, default=0),
+    # names of checks that keep new sets away, see model.wire.HostFacts
+    sa.Column("unfit", sa.String(255), nullable=False, default=""),
     # model.wire.HostFacts as a dict
     sa.Column("facts", _dict(), nullable=False),
     sa.Column("boot", sa.BigInteger, nullable=False, default=0),

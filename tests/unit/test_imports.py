@@ -31,6 +31,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "drivers": frozenset({"model", "exception"}),
     "clients": frozenset({"model", "exception", "context"}),
     "agent": LEAVES | {"drivers"},
+    "host": LEAVES | {"drivers", "agent"},
     "core": LEAVES | {"store"},
     "conductor": LEAVES | {"store", "core", "scheduler"},
     "console": LEAVES | {"store", "core", "clients", "policy"},

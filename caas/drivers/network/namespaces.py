@@ -43,13 +43,26 @@ def call_in(namespace: int, do: Callable[[], T]) -> T:
 
     The thread ends with the call, so no other work can get into it.
     """
+    return _call(lambda libc: libc.setns(namespace, _CLONE_NEWNET), do)
+
+
+def call_apart(do: Callable[[], T]) -> T:
+    """Call ``do`` on a thread with a network namespace of its own.
+
+    It has nothing but a loopback, and is gone with the call, with whatever
+    was made in it.
+    """
+    return _call(lambda libc: libc.unshare(_CLONE_NEWNET), do)
+
+
+def _call(enter: Callable[[ctypes.CDLL], int], do: Callable[[], T]) -> T:
     outcome: list[T] = []
     failure: list[BaseException] = []
 
     def work() -> None:
         try:
             libc = ctypes.CDLL(None, use_errno=True)
-            if libc.setns(namespace, _CLONE_NEWNET) != 0:
+            if enter(libc) != 0:
                 code = ctypes.get_errno()
                 raise OSError(code, os.strerror(code))
             outcome.append(do())

@@ -153,6 +153,7 @@ def upgrade() -> None:
         sa.Column("millicpus", sa.BigInteger(), nullable=False),
         sa.Column("memory_mb", sa.BigInteger(), nullable=False),
         sa.Column("disk_gb", sa.BigInteger(), nullable=False),
+        sa.Column("unfit", sa.String(length=255), nullable=False),
         sa.Column("facts", types.json(), nullable=False),
         sa.Column("boot", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
