@@ -1,8 +1,10 @@
 """The agent: what it is made of and how the parts are joined."""
 
 import dataclasses
+import datetime
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -106,7 +108,7 @@ class Agent:
         )
         self._worker = Worker(
             settings.host,
-            Hands(drivers, netns),
+            Hands(drivers, netns, tell=self._reporter.note),
             self._pool,
             state,
             self._reporter,
@@ -120,8 +122,9 @@ class Agent:
             settings.host,
             inventory=self._inventory,
             event=self._worker.event,
-            trouble=self._worker.trouble,
+            trouble=self._trouble,
         )
+        self._troubled = False
 
     def start(self) -> None:
         self._pool.start()
@@ -167,6 +170,23 @@ class Agent:
         self._judge(thorough=False)
         self._worker.inventory(containers)
         self._looked.set()
+
+    def _trouble(self, reason: str | None) -> None:
+        """See :class:`Watcher`."""
+        self._worker.trouble(reason)
+        if bool(reason) == self._troubled or reason == "":
+            return
+        self._troubled = bool(reason)
+        self._reporter.note(
+            wire.AgentEvent(
+                id=str(uuid.uuid4()),
+                set_id="",
+                action="host.engine-down" if reason else "host.engine-up",
+                at=datetime.datetime.now(datetime.UTC).isoformat(),
+                result="error" if reason else "success",
+                reason=reason or "",
+            )
+        )
 
     def _resync(self) -> None:
         self._pool.later(self._settings.resync, self._resync)

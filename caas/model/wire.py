@@ -186,10 +186,13 @@ class SetReport:
 
 @dataclasses.dataclass(frozen=True)
 class AgentEvent:
-    """Something that happened to a set between two reports.
+    """Something that happened between two reports.
 
     :ivar id: UUID, so that a repeated report writes it once.
-    :ivar action: e.g. ``container.exited``, ``container.restarted``.
+    :ivar set_id: the set it happened to, or for; "" for the host itself.
+    :ivar action: e.g. ``container.exited``, ``image.pull``, and ``host.*``
+        for what happened to the host itself.
+    :ivar object_id: of the image, where it is about one.
     """
 
     id: str
@@ -199,6 +202,8 @@ class AgentEvent:
     result: str = "success"
     container: str = ""
     reason: str = ""
+    object_id: str = ""
+    details: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
