@@ -10,6 +10,7 @@ from caas.agent import report
 from caas.agent.events import Watcher
 from caas.agent.hands import DRIVER_ERRORS, Drivers, Hands, netns_of
 from caas.agent.ledger import Change, Ledger
+from caas.agent.logs import FormerLogs
 from caas.agent.plan import Rules
 from caas.agent.pool import Pool
 from caas.agent.state import State
@@ -56,7 +57,7 @@ class Settings:
 
 class Agent:
     """:param sync: sends a report to a conductor and returns its answer.
-    :param netns: see :class:`caas.agent.hands.Hands`.
+    :param netns: and ``former``: see :class:`caas.agent.hands.Hands`.
     :ivar streams_at: set before the start, see :class:`wire.HostFacts`.
     """
 
@@ -67,9 +68,11 @@ class Agent:
         state: State,
         sync: report.Sync,
         netns: Callable[[int], str | None] = netns_of,
+        former: FormerLogs | None = None,
     ) -> None:
         self._settings = settings
         self._drivers = drivers
+        self._former = former
         self.streams_at = ""
         self._pool = Pool(settings.workers)
         self._looked = threading.Event()
@@ -89,7 +92,7 @@ class Agent:
         )
         self._worker = Worker(
             settings.host,
-            Hands(drivers, netns),
+            Hands(drivers, netns, former=former),
             self._pool,
             state,
             self._reporter,
@@ -157,7 +160,7 @@ class Agent:
             LOG.error("The limits of sets cannot be looked at: %s", error)
 
     def _left(self) -> Collection[str]:
-        left: set[str] = set()
+        left = set(self._former.list()) if self._former else set()
         for driver in (self._drivers.volume, self._drivers.network):
             try:
                 left.update(driver.list())
