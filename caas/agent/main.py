@@ -13,6 +13,7 @@ from caas.agent.events import Watcher
 from caas.agent.fitness.finding import Verdict
 from caas.agent.hands import DRIVER_ERRORS, Drivers, Hands, netns_of
 from caas.agent.ledger import Change, Ledger
+from caas.agent.logs import FormerLogs
 from caas.agent.plan import Rules
 from caas.agent.pool import Pool
 from caas.agent.state import State
@@ -67,7 +68,7 @@ class Settings:
 
 class Agent:
     """:param sync: sends a report to a conductor and returns its answer.
-    :param netns: see :class:`caas.agent.hands.Hands`.
+    :param netns: and ``former``: see :class:`caas.agent.hands.Hands`.
     :param look: says whether the host is fit for sets.
     :ivar streams_at: set before the start, see :class:`wire.HostFacts`.
     """
@@ -80,6 +81,7 @@ class Agent:
         sync: report.Sync,
         netns: Callable[[int], str | None] = netns_of,
         look: Look = lambda thorough: Verdict(),
+        former: FormerLogs | None = None,
     ) -> None:
         self._state = state
         self._sync = sync
@@ -89,6 +91,7 @@ class Agent:
         self._telling = threading.Lock()
         self._settings = settings
         self._drivers = drivers
+        self._former = former
         self.streams_at = ""
         self._pool = Pool(settings.workers)
         self._looked = threading.Event()
@@ -108,7 +111,7 @@ class Agent:
         )
         self._worker = Worker(
             settings.host,
-            Hands(drivers, netns, tell=self._reporter.note),
+            Hands(drivers, netns, tell=self._reporter.note, former=former),
             self._pool,
             state,
             self._reporter,
@@ -226,7 +229,7 @@ class Agent:
                 )
 
     def _left(self) -> Collection[str]:
-        left: set[str] = set()
+        left = set(self._former.list()) if self._former else set()
         for driver in (self._drivers.volume, self._drivers.network):
             try:
                 left.update(driver.list())

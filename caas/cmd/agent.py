@@ -19,6 +19,7 @@ from stevedore import driver
 from caas import conf, rpc
 from caas.agent.fitness.look import Fitness
 from caas.agent.hands import Drivers
+from caas.agent.logs import FormerLogs
 from caas.agent.main import Agent, Settings
 from caas.agent.plan import Rules
 from caas.agent.state import State, StateError, folder
@@ -92,7 +93,9 @@ def _signals() -> int:
     return reader
 
 
-def _streams(agent: Agent, runtime: Any) -> server.StreamServer | None:
+def _streams(
+    agent: Agent, runtime: Any, former: FormerLogs
+) -> server.StreamServer | None:
     """Begin to let proxies in, if they can be told from others.
 
     :raises OSError: it cannot listen, or a file is of no use.
@@ -111,7 +114,7 @@ def _streams(agent: Agent, runtime: Any) -> server.StreamServer | None:
             proxy_name=options.proxy_name,
             max_streams=options.max_streams,
         ),
-        verbs.verbs(agent.sets, runtime),
+        verbs.verbs(agent.sets, runtime, former),
     )
     port = streams.start()
     agent.streams_at = f"{options.address or address.own()}:{port}"
@@ -130,15 +133,21 @@ def main() -> int:
         LOG.error("%s", error)
         return 1
     drivers = Drivers(*map(_load, ("runtime", "network", "volume", "image")))
+    former = FormerLogs(
+        pathlib.Path(CONF.agent.state_path) / "logs",
+        CONF.docker.log_former,
+        CONF.docker.log_former_mb,
+    )
     agent = Agent(
         _settings(),
         drivers,
         state,
         rpc.ConductorClient(transport).sync,
         look=Fitness(CONF).look,
+        former=former,
     )
     try:
-        streams = _streams(agent, drivers.runtime)
+        streams = _streams(agent, drivers.runtime, former)
     except OSError as error:
         LOG.error("Proxies cannot be let in: %s", error)
         return 1

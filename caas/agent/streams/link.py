@@ -1,7 +1,7 @@
 """One stream, as the module of a verb sees it."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from websockets.asyncio.server import ServerConnection
@@ -53,6 +53,16 @@ class Sets(Protocol):
 
     def infra_pid(self, set_id: str) -> int:
         """Of the first process of its infra container, 0 without."""
+
+    def members(
+        self, set_id: str, incarnation: int
+    ) -> "Mapping[str, str] | None":
+        """Names of the business containers it is to have, by their id and in
+        order of Index, whether they are there or not; None if it is not (or
+        no longer) here."""
+
+    def silent(self) -> bool:
+        """Whether the engine does not answer."""
 
     def watch(self, set_id: str, tell: Callable[[], None]) -> None:
         """Have ``tell`` called, on any thread, when anything of the set may

@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import datetime
+import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from caas.model import spec
@@ -356,6 +357,17 @@ class Runtime(abc.ABC):
             cgroup that is not there is as it should be: nothing runs in it.
         """
         return {}
+
+    def log_file(self, runtime_id: str) -> pathlib.Path | None:
+        """Where the engine writes what a container writes, as lines of JSON:
+        ``log``, ``stream`` and ``time``.
+
+        The file need not be there yet.  Full ones have the same name with
+        ``.1`` and so on at its end, the newest first.
+
+        :returns: None if it cannot be read.
+        """
+        return None
 
     def tune(self, pid: int, sysctls: Mapping[str, str]) -> None:
         """Write kernel parameters of the network ``pid`` lives in.

@@ -331,6 +331,13 @@ class DockerRuntime(base.Runtime):
             and not cgroups.alike(limits, given[i], groups.SLACK)
         }
 
+    def log_file(self, runtime_id: str) -> pathlib.Path | None:
+        folder = pathlib.Path(self._data_root(), "containers")
+        if not folder.is_dir():
+            # an engine on another machine
+            return None
+        return folder / runtime_id / f"{runtime_id}-json.log"
+
     def tune(self, pid: int, sysctls: Mapping[str, str]) -> None:
         def write() -> None:
             for key, value in sysctls.items():
@@ -539,6 +546,8 @@ class DockerRuntime(base.Runtime):
                 "Config": {
                     "max-size": self._conf.log_max_size,
                     "max-file": str(self._conf.log_max_file),
+                    # whatever daemon.json says: they are read as they are
+                    "compress": "false",
                 },
             },
             "Mounts": [
