@@ -26,6 +26,7 @@ class Deps:
     """:ivar notify: tells any conductor to look at these sets again; must
         not raise (a lost message is made good by the conductor's sweep).
     :ivar quota_defaults: limit by resource, see ``model.quotas``.
+    :ivar keypairs_limit: most key pairs of one user, -1 for no limit.
     :ivar heartbeat_timeout: seconds after which a silent host is down.
     """
 
@@ -34,3 +35,4 @@ class Deps:
     images: ImageResolver
     quota_defaults: Mapping[str, int]
     heartbeat_timeout: float = 45.0
+    keypairs_limit: int = 100

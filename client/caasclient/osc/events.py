@@ -22,7 +22,7 @@ LONG: list[columns.Column] = [
     ("Details", "details", columns.Mapping),
 ]
 FILTERS = {
-    "object_type": "Only about these: set, host, flavor or quota",
+    "object_type": "Only about these: set, host, flavor, keypair or quota",
     "object_id": "Only about the object with this id",
     "action": "Only of this action, such as set.create",
     "result": "Only with this result: accepted, success or error",

@@ -42,7 +42,7 @@ LIST = common.listing(
     filters={
         "object_type": {
             "type": "string",
-            "enum": ["set", "host", "flavor", "quota"],
+            "enum": ["set", "host", "flavor", "keypair", "quota"],
         },
         "object_id": common.NAME,
         **_OF_OBJECT,
