@@ -12,8 +12,10 @@ from caas.policies import (
     flavors,
     hosts,
     keypairs,
+    looks,
     quotas,
     services,
+    sessions,
     sets,
 )
 
@@ -26,7 +28,9 @@ def list_rules() -> Iterable[policy.RuleDefault]:
         flavors.RULES,
         hosts.RULES,
         keypairs.RULES,
+        looks.RULES,
         quotas.RULES,
         services.RULES,
+        sessions.RULES,
         sets.RULES,
     )

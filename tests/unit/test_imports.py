@@ -24,6 +24,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "policies": frozenset({"model"}),
     "policy": frozenset({"policies", "context"}),
     "pull": frozenset({"model", "exception"}),
+    "certificates": frozenset({"exception"}),
     "rpc": frozenset({"model", "exception", "context"}),
     "scheduler": frozenset({"model"}),
     "store": frozenset({"model", "exception"}),
@@ -32,6 +33,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "agent": LEAVES | {"drivers"},
     "core": LEAVES | {"store"},
     "conductor": LEAVES | {"store", "core", "scheduler"},
+    "console": LEAVES | {"store", "core", "clients", "policy"},
     "api": LEAVES | {"store", "core", "clients", "policy"},
 }
 

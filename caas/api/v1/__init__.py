@@ -6,8 +6,10 @@ from caas.api.v1 import (  # noqa: F401
     flavors,
     hosts,
     keypairs,
+    looks,
     quotas,
     services,
+    sessions,
     sets,
     versions,
 )
