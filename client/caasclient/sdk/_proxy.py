@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 from urllib import parse
 
-from openstack import exceptions, proxy, resource
+from openstack import exceptions, resource
 
-from caasclient.sdk import base, waiting
+from caasclient.sdk import _inside, base, waiting
 from caasclient.sdk.containers import Container
 from caasclient.sdk.events import Event
 from caasclient.sdk.flavors import Flavor
@@ -21,12 +21,13 @@ from caasclient.sdk.keypairs import Keypair
 from caasclient.sdk.quotas import Quota
 from caasclient.sdk.revisions import Revision
 from caasclient.sdk.services import Service
+from caasclient.sdk.sessions import Session
 from caasclient.sdk.sets import Set
 
 T = TypeVar("T", bound=base.Resource)
 
 
-class Proxy(proxy.Proxy):
+class Proxy(_inside.Inside):
     api_version: ClassVar[str] = "1"
     # The URL in the catalog is that of version 1.  Asking there for versions
     # costs a request each time, and calls a service that is away a service
@@ -41,6 +42,7 @@ class Proxy(proxy.Proxy):
         "keypair": Keypair,
         "quota": Quota,
         "service": Service,
+        "session": Session,
         "set": Set,
     }
 
