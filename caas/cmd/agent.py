@@ -7,6 +7,7 @@ again, and a host has better uses for the memory.
 import gc
 import importlib.metadata
 import os
+import pathlib
 import signal
 import sys
 import threading

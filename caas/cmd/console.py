@@ -7,6 +7,7 @@ import asyncio
 import signal
 import ssl
 import sys
+from typing import Protocol
 
 from keystoneauth1 import loading
 from oslo_config import cfg
@@ -89,7 +90,11 @@ def _console() -> server.Console:
     )
 
 
-async def until_told(run: server.Console) -> None:
+class _Server(Protocol):
+    async def run(self, stop: asyncio.Event) -> None: ...
+
+
+async def until_told(run: _Server) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

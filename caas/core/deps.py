@@ -56,6 +56,7 @@ class Deps:
     """:ivar notify: tells any conductor to look at these sets again; must
         not raise (a lost message is made good by the conductor's sweep).
     :ivar quota_defaults: limit by resource, see ``model.quotas``.
+    :ivar keypairs_limit: most key pairs of one user, -1 for no limit.
     :ivar heartbeat_timeout: seconds after which a silent host is down.
     """
 
@@ -64,4 +65,5 @@ class Deps:
     images: ImageResolver
     quota_defaults: Mapping[str, int]
     heartbeat_timeout: float = 45.0
+    keypairs_limit: int = 100
     agents: Agents = NoAgents()  # noqa: RUF009 - it has no state

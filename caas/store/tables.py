@@ -242,6 +242,27 @@ flavors = sa.Table(
     sa.UniqueConstraint("name"),
 )
 
+# Of users, across projects.  Any number of users may have the same key.
+keypairs = sa.Table(
+    "keypairs",
+    metadata,
+    _uuid("id", primary_key=True),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    # 0, 1 ...: what holds the number of them to a limit
+    sa.Column("slot", sa.Integer, nullable=False),
+    sa.Column("type", sa.String(16), nullable=False),
+    sa.Column("public_key", sa.Text, nullable=False),
+    # MD5 in hex with colons
+    sa.Column("fingerprint", sa.String(47), nullable=False),
+    # as OpenSSH shows it: what the gateway looks a key up by
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.UniqueConstraint("user_id", "name"),
+    sa.UniqueConstraint("user_id", "slot"),
+    sa.Index(None, "sha256"),
+)
+
 # Limits that differ from the configured defaults; -1 for none.
 quotas = sa.Table(
     "quotas",

@@ -62,6 +62,7 @@ def app_factory(_global_conf: Any, **_local_conf: Any) -> WSGIApplication:
         images=images,
         quota_defaults={r: CONF.quota[r] for r in RESOURCES},
         heartbeat_timeout=CONF.conductor.heartbeat_timeout,
+        keypairs_limit=CONF.quota.keypairs,
         agents=_agents(),
     )
     settings = Settings(

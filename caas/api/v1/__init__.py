@@ -5,6 +5,7 @@ from caas.api.v1 import (  # noqa: F401
     events,
     flavors,
     hosts,
+    keypairs,
     looks,
     quotas,
     services,

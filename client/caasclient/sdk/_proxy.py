@@ -17,6 +17,7 @@ from caasclient.sdk.containers import Container
 from caasclient.sdk.events import Event
 from caasclient.sdk.flavors import Flavor
 from caasclient.sdk.hosts import Host
+from caasclient.sdk.keypairs import Keypair
 from caasclient.sdk.quotas import Quota
 from caasclient.sdk.revisions import Revision
 from caasclient.sdk.services import Service
@@ -38,6 +39,7 @@ class Proxy(_inside.Inside):
         "event": Event,
         "flavor": Flavor,
         "host": Host,
+        "keypair": Keypair,
         "quota": Quota,
         "service": Service,
         "session": Session,
@@ -485,6 +487,39 @@ class Proxy(_inside.Inside):
         self, value: str | Flavor, ignore_missing: bool = True
     ) -> None:
         self._delete(Flavor, value, ignore_missing=ignore_missing)
+
+    # key pairs, by name or id; user is an id, the connection's own if None
+
+    def keypairs(self, **query: Any) -> Iterator[Keypair]:
+        """:param query: ``name``, ``user_id`` (operators) ..."""
+        return self._list(Keypair, **query)
+
+    def get_keypair(
+        self, value: str | Keypair, user: str | None = None
+    ) -> Keypair:
+        keypair = self._get_resource(Keypair, value)
+        return keypair.fetch(self, **_given(user_id=user))
+
+    def create_keypair(self, **attrs: Any) -> Keypair:
+        """Make a key pair of this ``name``, or take in its ``public_key``.
+
+        :returns: with the ``private_key`` if there was no public one; it
+            cannot be had again.
+        """
+        return self._create(Keypair, **attrs)
+
+    def delete_keypair(
+        self,
+        value: str | Keypair,
+        user: str | None = None,
+        ignore_missing: bool = True,
+    ) -> None:
+        self._delete(
+            Keypair,
+            value,
+            ignore_missing=ignore_missing,
+            params=_given(user_id=user),
+        )
 
     # quotas; project is an id, the connection's own if None
 

@@ -94,6 +94,14 @@ flavors.update
         403    403    403     200   403     403      403       401
 flavors.delete
         403    403    403     204   403     403      403       401
+keypairs.list
+        200    200    200     200   403     403      200       401
+keypairs.get
+        200    200    200     200   403     403      404       401
+keypairs.create
+        403    201    201     201   403     403      201       401
+keypairs.delete
+        403    204    204     204   403     403      404       401
 hosts.list
         403    403    403     200   403     403      403       401
 hosts.get
@@ -157,12 +165,20 @@ BODIES: dict[str, Any] = {
     "flavors.create": {
         "flavor": {"name": "big", "vcpus": 2, "memory_mb": 64, "disk_gb": 1}
     },
+    "keypairs.create": {"keypair": {"name": "new"}},
     "flavors.update": {"flavor": {"description": "changed"}},
     "sessions.exec": {"session": {"command": ["ls"]}},
     "sessions.download": {"session": {"path": "/etc"}},
     "sessions.upload": {"session": {"path": "/tmp"}},
     "sessions.tail": {"session": {"path": "/var/log/app.log"}},
     "sessions.forward": {"session": {"port": 80}},
+}
+
+
+#: What those that answer 201 make.
+MADE = {
+    "flavors.create": "/v1/flavors/big",
+    "keypairs.create": "/v1/keypairs/new",
 }
 
 
@@ -197,7 +213,7 @@ def test_persona(service: Service, operation: Operation) -> None:
         if answer.status_int >= 400:
             assert service.rows() == before, f"{persona} changed something"
         if answer.status_int == 201:
-            service.request("DELETE", "/v1/flavors/big")
+            service.request("DELETE", MADE[operation.name])
     assert got == EXPECTED[operation.name]
 
 
@@ -215,13 +231,20 @@ def _path(service: Service, operation: Operation) -> str:
     if "{flavor}" in path:
         service.request("DELETE", "/v1/flavors/mine")
         service.flavor("mine")
+    if "{keypair}" in path:
+        service.request("DELETE", "/v1/keypairs/mine")
+        service.request("POST", "/v1/keypairs", {"keypair": {"name": "mine"}})
     if "{host}" in path:
         service.request("DELETE", "/v1/hosts/h1")
         service.host("h1")
     if operation.name == "looks.files":
         path += "?path=/etc"
     return path.format(
-        container="app", flavor="mine", host="h1", project_id="p1"
+        container="app",
+        flavor="mine",
+        host="h1",
+        keypair="mine",
+        project_id="p1",
     )
 
 

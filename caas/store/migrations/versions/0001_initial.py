@@ -184,6 +184,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_hosts_name")),
     )
     op.create_table(
+        "keypairs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=47), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("created_at", types.time(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint(
+            "user_id", "name", name=op.f("uq_keypairs_user_id_name")
+        ),
+        sa.UniqueConstraint(
+            "user_id", "slot", name=op.f("uq_keypairs_user_id_slot")
+        ),
+    )
+    op.create_index(
+        op.f("ix_keypairs_sha256"), "keypairs", ["sha256"], unique=False
+    )
+    op.create_table(
         "quota_usages",
         sa.Column("project_id", sa.String(length=64), nullable=False),
         sa.Column("resource", sa.String(length=64), nullable=False),
