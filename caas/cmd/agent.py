@@ -24,7 +24,7 @@ from caas.agent.logs import FormerLogs
 from caas.agent.main import Agent, Settings
 from caas.agent.plan import Rules
 from caas.agent.state import State, StateError, folder
-from caas.agent.streams import address, server, verbs
+from caas.agent.streams import address, archives, server, verbs
 from caas.context import RequestContext
 from caas.model import spec
 
@@ -115,7 +115,12 @@ def _streams(
             proxy_name=options.proxy_name,
             max_streams=options.max_streams,
         ),
-        verbs.verbs(agent.sets, runtime, former),
+        verbs.verbs(
+            agent.sets,
+            runtime,
+            former,
+            archives.Limits(options.max_copy_mb, options.max_copies),
+        ),
     )
     port = streams.start()
     agent.streams_at = f"{options.address or address.own()}:{port}"

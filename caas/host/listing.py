@@ -10,7 +10,8 @@ from caas.agent import config, state
 from caas.agent.fitness.deadline import within
 from caas.drivers.network.records import Records
 from caas.drivers.runtime import base
-from caas.drivers.runtime.engine import Absent, Engine
+from caas.drivers.runtime.base import Absent
+from caas.drivers.runtime.engine import Engine
 from caas.host import offline
 from caas.model import wire
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from caas.agent.fitness.finding import Finding, ok, unfit, warning
 from caas.drivers.runtime import infra
-from caas.drivers.runtime.base import EngineError
-from caas.drivers.runtime.engine import Absent, Engine
+from caas.drivers.runtime.base import Absent, EngineError
+from caas.drivers.runtime.engine import Engine
 
 #: The oldest engine that caas is tested with.
 OLDEST = (20, 10)

@@ -1,196 +1,160 @@
-"""The agent's door for proxies, without the rest of an agent, and a proxy.
-
-Run as a program it joins stdin and stdout to a stream, for clients that want
-to start their server.
-"""
+"""The agent's door for proxies, and a proxy that goes through it."""
 
 import contextlib
 import dataclasses
-import datetime
-import ipaddress
 import json
 import pathlib
 import ssl
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import docker
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from caas.agent.streams.server import Settings, StreamServer, tls
-from caas.agent.streams.verbs import verbs
-from caas.model import streams
+from caas.agent.streams import archives, server, verbs
+from caas.drivers.runtime.docker import DockerRuntime
+from caas.model import streams, wire
+from caas.model.streams import Channel
+from tests.certificates import Authority
+from tests.system.agent import process
+from tests.system.agent.host import Host
 
-SET = "the-set"
-
-
-@dataclasses.dataclass(frozen=True)
-class Seen:
-    """See :class:`caas.agent.streams.link.Seen`."""
-
-    name: str
-    member: str
-    id: str
-    state: str
-    pid: int
-
-
-class Sets:
-    """One set, whose containers are those of the engine that are asked for,
-    each by its engine id."""
-
-    def __init__(self, api: docker.APIClient) -> None:
-        self._api = api
-
-    def seen(self, set_id: str, incarnation: int) -> list[Seen] | None:
-        if (set_id, incarnation) != (SET, 1):
-            return None
-        return [
-            Seen("c", there["Id"], there["Id"], there["State"], pid)
-            for there in self._api.containers(all=True)
-            if (pid := self._pid(there["Id"])) is not None
-        ]
-
-    def _pid(self, runtime_id: str) -> int | None:
-        try:
-            found = self._api.inspect_container(runtime_id)
-        except docker.errors.NotFound:
-            return None
-        return int(found["State"]["Pid"])
-
-    def infra_pid(self, set_id: str) -> int:
-        return 0
-
-    def watch(self, set_id: str, tell: Callable[[], None]) -> None: ...
-
-    def unwatch(self, set_id: str, tell: Callable[[], None]) -> None: ...
+TIMEOUT = 20.0
 
 
 class Door:
-    """:param path: for certificates."""
+    """:ivar authority: signs for the host and for proxies."""
 
-    def __init__(self, api: docker.APIClient, path: pathlib.Path) -> None:
-        self.path = path
-        certificates(path)
-        self._server = StreamServer(
-            Settings("127.0.0.1", 0, tls(*_files(path)), "caas-console"),
-            verbs(Sets(api), None),  # type: ignore[arg-type]
+    def __init__(
+        self,
+        host: Host,
+        folder: pathlib.Path,
+        limits: archives.Limits | None = None,
+    ) -> None:
+        self.authority = Authority(folder / "ca")
+        self.proxy = self.authority.client("caas-console")
+        self.runtime = DockerRuntime(process.configuration(host.options))
+        assert host.agent is not None
+        self.server = server.StreamServer(
+            server.Settings(
+                listen="127.0.0.1",
+                port=0,
+                tls=server.tls(
+                    str(self.authority.file),
+                    *map(str, self.authority.issue("host")),
+                ),
+                proxy_name="caas-console",
+            ),
+            verbs.verbs(host.agent.sets, self.runtime, limits),
         )
-        self.port = self._server.start()
+        self.port = self.server.start()
 
-    def stop(self) -> None:
-        self._server.stop()
+    def close(self) -> None:
+        self.server.stop()
+        self.runtime.close()
+
+    def connect(
+        self, tls: ssl.SSLContext | None = None, **options: Any
+    ) -> ClientConnection:
+        return connect(
+            f"wss://127.0.0.1:{self.port}",
+            ssl=tls or self.proxy,
+            subprotocols=[streams.AGENT_PROTOCOL],
+            compression=None,
+            max_size=streams.LARGEST_TEXT,
+            close_timeout=2,
+            **options,
+        )
 
     @contextlib.contextmanager
     def ask(
-        self, verb: str, container: str, incarnation: int = 1, **arguments: Any
-    ) -> Iterator[ClientConnection]:
-        ask = streams.Ask(verb, SET, incarnation, container, arguments)
-        with opened(self.path, self.port, ask.to_dict()) as socket:
-            yield socket
+        self, verb: str, one: wire.Wanted, container: str = "", **given: Any
+    ) -> "Iterator[Stream]":
+        """:param container: its name."""
+        with self.connect() as socket:
+            ask = streams.Ask(
+                verb=verb,
+                set_id=one.id,
+                incarnation=one.incarnation,
+                container=f"id-{container}" if container else "",
+                arguments=given,
+                session_id="session",
+                request_id="req",
+            )
+            socket.send(json.dumps(ask.to_dict()))
+            yield Stream(socket)
 
-    def relay(self, verb: str, container: str, **arguments: Any) -> list[str]:
-        """The command that joins stdin and stdout to a stream."""
-        ask = streams.Ask(verb, SET, 1, container, arguments)
-        return [
-            *(sys.executable, "-m", "tests.system.agent.door"),
-            *(str(self.path), str(self.port)),
-            json.dumps(ask.to_dict()).encode().hex(),
-        ]
-
-
-def _files(path: pathlib.Path) -> tuple[str, str, str]:
-    return (
-        str(path / "ca.pem"),
-        str(path / "cert.pem"),
-        str(path / "key.pem"),
-    )
-
-
-@contextlib.contextmanager
-def opened(
-    path: pathlib.Path, port: int, ask: dict[str, Any]
-) -> Iterator[ClientConnection]:
-    ca, cert, key = _files(path)
-    context = ssl.create_default_context(cafile=ca)
-    context.load_cert_chain(cert, key)
-    with connect(
-        f"wss://127.0.0.1:{port}/",
-        ssl=context,
-        subprotocols=[streams.AGENT_PROTOCOL],  # type: ignore[list-item]
-        compression=None,
-        max_size=streams.LARGEST_TEXT,
-    ) as socket:
-        socket.send(json.dumps(ask))
-        yield socket
+    def look(
+        self, look: str, one: wire.Wanted, container: str = "", **given: Any
+    ) -> Any:
+        with self.ask(look, one, container, **given) as stream:
+            return stream.next("result")
 
 
-def certificates(path: pathlib.Path) -> None:
-    """One that signs itself, for the host and the proxy alike."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [
-                    x509.DNSName("caas-console"),
-                    x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-                ]
-            ),
-            critical=False,
-        )
-        .add_extension(
-            x509.BasicConstraints(ca=True, path_length=None), critical=True
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    (path / "ca.pem").write_bytes(pem)
-    (path / "cert.pem").write_bytes(pem)
-    (path / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+@dataclasses.dataclass
+class Ended(Exception):  # noqa: N818 - as it is called on the wire
+    code: int
+    message: str
 
 
-def _relay(path: str, port: str, ask: str) -> int:
-    with opened(
-        pathlib.Path(path), int(port), json.loads(bytes.fromhex(ask))
-    ) as socket:
+class Stream:
+    """:ivar out: what came on stdout, not taken yet; ``err`` likewise."""
 
-        def feed() -> None:
-            with contextlib.suppress(ConnectionClosed):
-                while data := sys.stdin.buffer.raw.read(streams.LARGEST - 1):
-                    socket.send(bytes((streams.Channel.STDIN,)) + data)
-                socket.send(json.dumps({streams.EOF: True}))
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.out = b""
+        self.err = b""
 
-        threading.Thread(target=feed, daemon=True).start()
-        for message in socket:
-            if isinstance(message, bytes):
-                sys.stdout.buffer.write(message[1:])
-                sys.stdout.buffer.flush()
-            elif streams.ERROR in (said := json.loads(message)):
-                print(said[streams.ERROR]["message"], file=sys.stderr)
-                return 1
-    return 0
+    def step(self) -> tuple[str, Any] | None:
+        """Take in a message; return what it says if it is no data."""
+        message = self.socket.recv(TIMEOUT)
+        if isinstance(message, str):
+            ((name, value),) = json.loads(message).items()
+            if name == "error":
+                raise Ended(**value)
+            return name, value
+        if message[0] == Channel.STDOUT:
+            self.out += message[1:]
+        else:
+            assert message[0] == Channel.STDERR
+            self.err += message[1:]
+        return None
 
+    def next(self, what: str) -> Any:
+        """What is said next of that name; data before it is kept."""
+        while True:
+            said = self.step()
+            if said is not None:
+                assert said[0] == what, said
+                return said[1]
 
-if __name__ == "__main__":
-    sys.exit(_relay(*sys.argv[1:]))
+    def until(self, text: bytes) -> bytes:
+        """What comes on stdout up to and with a text."""
+        while text not in self.out:
+            said = self.step()
+            assert said is None, (said, self.out)
+        before, _, self.out = self.out.partition(text)
+        return before + text
+
+    def exit_code(self) -> int:
+        code = self.next("exit")["exit_code"]
+        # and the agent closes
+        try:
+            self.socket.recv(TIMEOUT)
+        except ConnectionClosed as closed:
+            assert closed.rcvd is not None
+            assert closed.rcvd.code == streams.NORMAL
+        return int(code)
+
+    def send(self, data: bytes) -> None:
+        step = streams.LARGEST - 1
+        for start in range(0, len(data), step):
+            part = data[start : start + step]
+            self.socket.send(bytes((Channel.STDIN,)) + part)
+
+    def tell(self, what: str, value: Any = True) -> None:
+        self.socket.send(json.dumps({what: value}))
+
+    def vanish(self) -> None:
+        """As a proxy that is killed."""
+        self.socket.socket.close()
