@@ -599,6 +599,15 @@ class Runtime(abc.ABC):
         """
         raise _lacking("list processes")
 
+    def first_process(self, set_id: str, runtime_id: str) -> int:
+        """Pid on this host of the first process of a container.
+
+        Likewise without the engine.
+
+        :returns: 0 when it does not run.
+        """
+        raise _lacking("tell which process is the first")
+
     # For asyncio.
 
     async def exec(self, runtime_id: str, command: Command) -> Terminal:

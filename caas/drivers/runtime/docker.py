@@ -390,6 +390,10 @@ class DockerRuntime(base.Runtime):
         folder = self._groups_of_engine().folder(set_id, runtime_id)
         return processes.read(processes.pids(folder))
 
+    def first_process(self, set_id: str, runtime_id: str) -> int:
+        folder = self._groups_of_engine().folder(set_id, runtime_id)
+        return processes.first(processes.pids(folder))
+
     async def exec(
         self, runtime_id: str, command: base.Command
     ) -> base.Terminal:

@@ -92,7 +92,7 @@ class Door:
 
 
 @dataclasses.dataclass
-class Ended(Exception):  # noqa: N818 - as it is called on the wire
+class Ended(Exception):
     code: int
     message: str
 
