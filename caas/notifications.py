@@ -146,5 +146,6 @@ def publisher(
     notifier = oslo_messaging.Notifier(
         oslo_messaging.get_notification_transport(conf),
         publisher_id=f"{binary}.{conf.host}",
+        serializer=rpc.Serializer(),
     )
     return Publisher(notifier, make_store())

@@ -62,7 +62,8 @@ function configure_caas_controller {
     fi
     iniset "$CAAS_CONF" pull keys "$(cat "$key_file")"
     iniset "$CAAS_CONF" pull endpoint "$CAAS_URL"
-    cp "$CAAS_DIR/etc/caas/api-paste.ini" "$CAAS_CONF_DIR/"
+    cp "$CAAS_DIR/etc/caas/api-paste.ini" \
+        "$CAAS_DIR/etc/caas/api_audit_map.conf" "$CAAS_CONF_DIR/"
     write_uwsgi_config "$CAAS_UWSGI_CONF" caas.wsgi.api:application \
         "" ":$CAAS_SERVICE_PORT" caas-api
     iniset "$CAAS_UWSGI_CONF" uwsgi need-app true

@@ -151,6 +151,12 @@ class Service:
             )
         return host_id
 
+    def event(self, set_id: str) -> str:
+        """The id of one of a set."""
+        answer = self.request("GET", f"/v1/sets/{set_id}/events")
+        found: str = answer.json["events"][0]["id"]
+        return found
+
     def flavor(self, name: str = "small", **size: Any) -> dict[str, Any]:
         body = {"name": name, "vcpus": 1, "memory_mb": 64, "disk_gb": 1}
         answer = self.request("POST", "/v1/flavors", {"flavor": body | size})

@@ -31,6 +31,7 @@ def _known(service: Service) -> dict[str, str]:
         "flavor": "small",
         "host": "h1",
         "project_id": "p1",
+        "event_id": service.event(made["id"]),
     }
 
 
