@@ -62,6 +62,14 @@ function configure_caas_controller {
     fi
     iniset "$CAAS_CONF" pull keys "$(cat "$key_file")"
     iniset "$CAAS_CONF" pull endpoint "$CAAS_URL"
+    configure_caas_certificate authority
+    configure_caas_certificate proxy
+    iniset "$CAAS_CONF" proxy ca_file "$CAAS_CERTIFICATES/ca.crt"
+    iniset "$CAAS_CONF" proxy cert_file "$CAAS_CERTIFICATES/caas-console.crt"
+    iniset "$CAAS_CONF" proxy key_file "$CAAS_CERTIFICATES/caas-console.key"
+    iniset "$CAAS_CONF" console listen 0.0.0.0
+    iniset "$CAAS_CONF" console port "$CAAS_CONSOLE_PORT"
+    iniset "$CAAS_CONF" console url "ws://$CAAS_SERVICE_HOST:$CAAS_CONSOLE_PORT"
     cp "$CAAS_DIR/etc/caas/api-paste.ini" \
         "$CAAS_DIR/etc/caas/api_audit_map.conf" "$CAAS_CONF_DIR/"
     write_uwsgi_config "$CAAS_UWSGI_CONF" caas.wsgi.api:application \
@@ -70,7 +78,15 @@ function configure_caas_controller {
     iniset "$CAAS_UWSGI_CONF" uwsgi http-chunked-input true
 }
 
+# Made once; a second time it is there.
+function configure_caas_certificate {
+    "$(get_python_exec_prefix)/caas-manage" certificate "$@" \
+        --folder "$CAAS_CERTIFICATES" || true
+}
+
 function configure_caas_agent {
+    local host
+    host=$(hostname)
     sudo install -d -o "$STACK_USER" "$CAAS_AGENT_CONF_DIR"
     sudo install -d "$CAAS_STATE_PATH"
     rm -f "$CAAS_AGENT_CONF"
@@ -80,6 +96,13 @@ function configure_caas_agent {
     iniset_rpc_backend caas "$CAAS_AGENT_CONF"
     iniset "$CAAS_AGENT_CONF" agent state_path "$CAAS_STATE_PATH"
     iniset "$CAAS_AGENT_CONF" pull endpoint "$CAAS_URL"
+    if [[ -e $CAAS_CERTIFICATES/ca.key ]]; then
+        configure_caas_certificate host "$host"
+    fi
+    iniset "$CAAS_AGENT_CONF" streams address "$HOST_IP"
+    iniset "$CAAS_AGENT_CONF" streams ca_file "$CAAS_CERTIFICATES/ca.crt"
+    iniset "$CAAS_AGENT_CONF" streams cert_file "$CAAS_CERTIFICATES/host-$host.crt"
+    iniset "$CAAS_AGENT_CONF" streams key_file "$CAAS_CERTIFICATES/host-$host.key"
 }
 
 function init_caas {
@@ -99,6 +122,8 @@ function start_caas {
         "$(which uwsgi) --procname-prefix caas-api --ini $CAAS_UWSGI_CONF"
     run_process caas-conductor \
         "$bin/caas-conductor --config-dir $CAAS_CONF_DIR"
+    run_process caas-console \
+        "$bin/caas-console --config-dir $CAAS_CONF_DIR"
     run_process caas-agent \
         "$bin/caas-agent --config-dir $CAAS_AGENT_CONF_DIR" "" root
     if is_service_enabled caas-api; then
@@ -109,7 +134,7 @@ function start_caas {
 
 function stop_caas {
     local service
-    for service in caas-agent caas-conductor caas-api; do
+    for service in caas-agent caas-console caas-conductor caas-api; do
         stop_process "$service"
     done
 }
@@ -124,7 +149,8 @@ function cleanup_caas {
         # shellcheck disable=SC2086  # a list
         sudo docker rm --force --volumes $containers
     fi
-    sudo rm -rf "$CAAS_CONF_DIR" "$CAAS_AGENT_CONF_DIR" "$CAAS_STATE_PATH"
+    sudo rm -rf "$CAAS_CONF_DIR" "$CAAS_AGENT_CONF_DIR" "$CAAS_STATE_PATH" \
+        "$CAAS_CERTIFICATES"
 }
 
 if [[ $1 == stack && $2 == pre-install ]]; then

@@ -18,11 +18,13 @@ from typing import Any
 from caas.agent import actions as act
 from caas.agent import config, probes
 from caas.agent.found import Container, Found, iso
+from caas.agent.logs import FormerLogs
 from caas.drivers.image import base as image_base
 from caas.drivers.network import base as network_base
 from caas.drivers.runtime import base as runtime_base
 from caas.drivers.volume import base as volume_base
 from caas.model import spec, wire
+from caas.model.states import Desired
 
 LOG = logging.getLogger(__name__)
 
@@ -74,6 +76,8 @@ class Hands:
     """:param netns: how to identify the network namespace of a process.
     :param ask: how to check health over the network, see :mod:`probes`.
     :param tell: told what conductors are to know of images.
+    :param former: keeps the logs of containers that are removed, if any are
+        to be kept.
     :ivar images: references by digest that the engine is known to have.
     """
 
@@ -84,6 +88,7 @@ class Hands:
         ask: Ask = probes.probe,
         clock: Callable[[], float] = time.time,
         tell: Tell = lambda _event: None,
+        former: FormerLogs | None = None,
     ) -> None:
         self.drivers = drivers
         self.images: dict[str, str] = {}
@@ -93,6 +98,7 @@ class Hands:
         self._tell = tell
         # when those under way were begun, by digest
         self._pulls: dict[str, float] = {}
+        self._former = former
         self._looking = threading.Lock()
         self._releasing = threading.BoundedSemaphore(RELEASES)
 
@@ -161,8 +167,8 @@ class Hands:
                 return functools.partial(
                     runtime.signal, found.containers[name].id, signal
                 )
-            case act.Remove(_, runtime_id):
-                return functools.partial(runtime.remove, runtime_id)
+            case act.Remove(name, runtime_id):
+                return self._remove(name, runtime_id, set_id, wanted, found)
             case act.Release():
                 return functools.partial(
                     Slow, functools.partial(self._release, set_id)
@@ -286,6 +292,47 @@ class Hands:
             return stop()
 
         # the engine keeps the caller waiting
+        return functools.partial(Slow, call)
+
+    def _remove(
+        self,
+        name: str,
+        runtime_id: str,
+        set_id: str,
+        wanted: wire.Wanted | None,
+        found: Found,
+    ) -> Call:
+        remove = functools.partial(self.drivers.runtime.remove, runtime_id)
+        there = found.containers.get(name)
+        if (
+            # of a set that goes, everything goes
+            wanted is None
+            or wanted.desired == Desired.DELETED
+            or wanted.incarnation != found.incarnation
+            or there is None
+            or there.id != runtime_id
+            or not there.member
+            or self._former is None
+        ):
+            return remove
+        former, member = self._former, there.member
+
+        def call() -> None:
+            try:
+                log = self.drivers.runtime.log_file(runtime_id)
+                if log is not None:
+                    former.keep(set_id, member, name, runtime_id, log)
+            except (OSError, runtime_base.EngineError) as error:
+                LOG.warning(
+                    "Set %s (%s): the log of container %s is lost with it: %s",
+                    set_id,
+                    wanted.request_id,
+                    name,
+                    error,
+                )
+            remove()
+
+        # it may have to be copied
         return functools.partial(Slow, call)
 
     def _start(self, name: str, wanted: wire.Wanted, found: Found) -> Call:
@@ -488,6 +535,8 @@ class Hands:
             self.drivers.network.unplug(set_id)
             self.drivers.volume.delete(set_id)
             self.drivers.runtime.group(set_id, None)
+            if self._former is not None:
+                self._former.remove(set_id)
 
     def _refresh(
         self, set_id: str

@@ -36,9 +36,13 @@ NOTHING: Definition = {"type": "object", "additionalProperties": False}
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What ``[api]`` says; see :mod:`caas.conf.api`."""
+    """What ``[api]`` says; see :mod:`caas.conf.api`.
+
+    :ivar console_url: where users reach ``caas-console``.
+    """
 
     public_url: str | None = None
+    console_url: str = ""
     default_limit: int = 100
     max_limit: int = 1000
     response_validation: str = "off"

@@ -6,32 +6,23 @@ It talks to the database itself, so it works while nothing else runs.
 import argparse
 import contextlib
 import datetime
+import pathlib
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cryptography import fernet
 from oslo_config import cfg
 from oslo_db import exception as db_exception
 
-from caas import conf, context, exception, notifications
+from caas import certificates, conf, context, exception, notifications
 from caas.core import flavors, hosts
-from caas.core.deps import Deps
-from caas.model import spec
+from caas.core.deps import Deps, NoImages
 from caas.model.query import Query
 from caas.store import migration, purge
 from caas.store.engine import Store, utcnow
 
 CONF = cfg.CONF
-
-
-class _NoImages:
-    """No command here takes an image."""
-
-    def resolve(
-        self, ctx: context.RequestContext, refs: Collection[str]
-    ) -> dict[str, spec.ImageRef]:
-        raise exception.Unavailable("caas-manage does not ask Glance.")
 
 
 @contextlib.contextmanager
@@ -42,7 +33,7 @@ def _deps() -> Iterator[Deps]:
     yield Deps(
         store=Store(CONF, publisher.events if publisher else None),
         notify=lambda _ctx, _ids: None,
-        images=_NoImages(),
+        images=NoImages(),
         quota_defaults={},
         heartbeat_timeout=CONF.conductor.heartbeat_timeout,
     )
@@ -115,6 +106,23 @@ def pull_key(args: argparse.Namespace) -> None:
     print(fernet.Fernet.generate_key().decode())
 
 
+def certificate_authority(args: argparse.Namespace) -> None:
+    print(certificates.authority(pathlib.Path(args.folder), args.days))
+
+
+def certificate_host(args: argparse.Namespace) -> None:
+    _issue(certificates.HOST, args)
+
+
+def certificate_proxy(args: argparse.Namespace) -> None:
+    _issue(certificates.PROXY, args)
+
+
+def _issue(role: str, args: argparse.Namespace) -> None:
+    folder = pathlib.Path(args.folder)
+    print(certificates.issue(folder, role, args.subject, args.days))
+
+
 def _positive(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
         value = convert(text)
@@ -154,11 +162,61 @@ def _add_parsers(subparsers: Any) -> None:
         host, "forget", host_forget, "remove a host that is gone for good"
     )
     forget.add_argument("host_name", metavar="NAME")
+    _add_certificates(subparsers)
     _command(
         subparsers,
         "pull_key",
         pull_key,
         "print a new key for [pull] keys",
+    )
+
+
+def _add_certificates(subparsers: Any) -> None:
+    group = _group(
+        subparsers,
+        "certificate",
+        "by which proxies and the agents of hosts know each other",
+    )
+    commands = [
+        _command(
+            group,
+            "authority",
+            certificate_authority,
+            "make the authority that signs the others: ca.crt, ca.key",
+        ),
+        _command(
+            group,
+            "host",
+            certificate_host,
+            "make one for the agent of a host: host-NAME.crt, host-NAME.key",
+        ),
+        _command(
+            group,
+            "proxy",
+            certificate_proxy,
+            "make one for caas-api, caas-console and caas-ssh: NAME.crt, "
+            "NAME.key",
+        ),
+    ]
+    for command, days in zip(commands, (3650, 825, 825), strict=True):
+        command.add_argument(
+            "--folder", default=".", help="where files are made"
+        )
+        command.add_argument(
+            "--days",
+            type=_positive(int),
+            default=days,
+            help="it is good for (default: %(default)s)",
+        )
+    commands[1].add_argument(
+        "subject", metavar="NAME", help="[DEFAULT] host of its agent"
+    )
+    commands[2].add_argument(
+        "subject",
+        metavar="NAME",
+        nargs="?",
+        default="caas-console",
+        help="[streams] proxy_name of agents (default: %(default)s)",
     )
 
 

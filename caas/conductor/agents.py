@@ -61,6 +61,8 @@ class Agents:
             answer.update(self._listing(host.id))
         if host.bare and parsed.facts is None:
             answer["facts"] = True
+        if parsed.facts is not None:
+            answer["networks"] = [str(self._settings.network.cidr)]
         return answer
 
     def _host(self, report: wire.Report) -> reports.Host:
@@ -111,7 +113,7 @@ class Agents:
                 )
                 return placements.version_of(conn, host.id), []
             changed: list[str] = []
-            rows = self._back(host, report, now)
+            rows = self._back(host, report, now) + _fitness(host, report)
             rows += self._began(host, report)
             if report.sets or report.events:
                 intake = _Intake(conn, host, report, now)
@@ -437,6 +439,31 @@ def _host_event(
         "action": action,
         **fields,
     }
+
+
+def _fitness(host: reports.Host, report: wire.Report) -> list[dict[str, Any]]:
+    """The event of a host that is unfit now, for other reasons, or fit."""
+    facts = report.facts
+    if facts is None or ", ".join(facts.unfit_checks)[:255] == host.unfit:
+        return []
+    if facts.unfit:
+        return [
+            _host_event(
+                host.id,
+                report.host,
+                "host.unfit",
+                result="error",
+                reason=" ".join(facts.unfit),
+            )
+        ]
+    return [
+        _host_event(
+            host.id,
+            report.host,
+            "host.fit",
+            reason=f"It had been unfit ({host.unfit}).",
+        )
+    ]
 
 
 def silent_events(

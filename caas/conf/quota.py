@@ -39,6 +39,12 @@ OPTS = [
         help="Disk of the flavors of all sets of one project, in GiB; -1 for "
         "no limit.",
     ),
+    cfg.IntOpt(
+        "keypairs",
+        default=100,
+        min=-1,
+        help="Key pairs of one user; -1 for no limit.",
+    ),
 ]
 
 

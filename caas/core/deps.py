@@ -2,10 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
+from caas import exception
 from caas.context import RequestContext
-from caas.model import spec
+from caas.model import spec, streams
 from caas.store.engine import Store
 
 
@@ -21,11 +22,41 @@ class ImageResolver(Protocol):
         """
 
 
+class NoImages:
+    """Of processes that take no image."""
+
+    def resolve(
+        self, ctx: RequestContext, refs: Collection[str]
+    ) -> dict[str, spec.ImageRef]:
+        raise exception.Unavailable("This process does not ask Glance.")
+
+
+class Agents(Protocol):
+    def look(self, host: str, address: str, ask: streams.Ask) -> Any:
+        """Ask the agent of a host for something short.
+
+        :param host: its name, which its certificate has to bear.
+        :param address: ``address:port``.
+        :returns: the ``result``, see :mod:`caas.model.streams`.
+        :raises CaasError: what the agent says, or that it does not answer.
+        """
+
+
+class NoAgents:
+    """Of processes that ask no agent anything."""
+
+    def look(self, host: str, address: str, ask: streams.Ask) -> Any:
+        raise exception.Unavailable(
+            "This process has no certificate to show to hosts; set [proxy]."
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class Deps:
     """:ivar notify: tells any conductor to look at these sets again; must
         not raise (a lost message is made good by the conductor's sweep).
     :ivar quota_defaults: limit by resource, see ``model.quotas``.
+    :ivar keypairs_limit: most key pairs of one user, -1 for no limit.
     :ivar heartbeat_timeout: seconds after which a silent host is down.
     """
 
@@ -34,3 +65,5 @@ class Deps:
     images: ImageResolver
     quota_defaults: Mapping[str, int]
     heartbeat_timeout: float = 45.0
+    keypairs_limit: int = 100
+    agents: Agents = NoAgents()  # noqa: RUF009 - it has no state

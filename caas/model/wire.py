@@ -14,7 +14,8 @@ version older than V1 asks for everything with its next ``sync``.
 ``sync`` (agent -> conductor, call) carries a :class:`Report`; the answer is
 ``{"version": V, "sets": None | [Wanted...]}``, where a list is everything the
 host is to run and was read *after* its version.  ``"facts": True`` in it asks
-for the :class:`HostFacts` once more.
+for the :class:`HostFacts` once more; ``"networks": [CIDR...]``, in the answer
+to those, are what addresses of sets will be of.
 """
 
 import dataclasses
@@ -211,6 +212,9 @@ class HostFacts:
 
     :ivar streams: where proxies reach it, ``address:port``; "" for nowhere,
         see :mod:`caas.model.streams`.
+    :ivar unfit: why it is not fit for sets: sentences, each after the name of
+        a check and a colon.  None are placed there until there are none.
+    :ivar warnings: likewise, of what could be better.
     """
 
     capacity: spec.Resources
@@ -224,6 +228,13 @@ class HostFacts:
     os: str = ""
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
     streams: str = ""
+    unfit: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def unfit_checks(self) -> list[str]:
+        """Names of the checks it does not pass, each once."""
+        return sorted({one.partition(":")[0] for one in self.unfit})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,6 +270,8 @@ class Report:
             args["facts"] = dataclasses.replace(
                 facts,
                 capacity=spec.pick(spec.Resources, args["facts"]["capacity"]),
+                unfit=tuple(facts.unfit),
+                warnings=tuple(facts.warnings),
             )
         args["events"] = tuple(
             spec.pick(AgentEvent, e) for e in data.get("events") or ()

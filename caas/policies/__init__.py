@@ -11,8 +11,11 @@ from caas.policies import (
     events,
     flavors,
     hosts,
+    keypairs,
+    looks,
     quotas,
     services,
+    sessions,
     sets,
 )
 
@@ -24,7 +27,10 @@ def list_rules() -> Iterable[policy.RuleDefault]:
         events.RULES,
         flavors.RULES,
         hosts.RULES,
+        keypairs.RULES,
+        looks.RULES,
         quotas.RULES,
         services.RULES,
+        sessions.RULES,
         sets.RULES,
     )

@@ -27,6 +27,9 @@ _HOST = (
 #: Columns of what a set takes, named as the resources of quotas.
 SIZES = ("millicpus", "memory_mb", "disk_gb")
 
+#: Values of one IN; every database takes as many.
+_AT_ONCE = 500
+
 _SORT: dict[str, sa.ColumnElement[Any]] = {
     "created_at": t.c.created_at,
     "updated_at": t.c.updated_at,
@@ -175,6 +178,34 @@ def get(
     if row is None:
         return None
     return from_row(row, containers.of_sets(conn, [set_id])[set_id])
+
+
+def named(
+    conn: sa.Connection,
+    idents: Collection[str],
+    project_ids: Collection[str],
+) -> list[model.Set]:
+    """Sets with their containers, by id or name, in some projects.
+
+    Projects are many where somebody has a role on a domain, so that they are
+    taken some at a time.
+    """
+    rows: list[Any] = []
+    projects = sorted(project_ids)
+    for start in range(0, len(projects), _AT_ONCE):
+        statement = (
+            sa.select(t, *_HOST)
+            .select_from(t.outerjoin(hosts, t.c.host_id == hosts.c.id))
+            .where(
+                sa.or_(t.c.id.in_(idents), t.c.name.in_(idents)),
+                t.c.project_id.in_(projects[start : start + _AT_ONCE]),
+                t.c.deleted_at.is_(None),
+            )
+            .order_by(t.c.created_at, t.c.id)
+        )
+        rows += conn.execute(statement).all()
+    found = containers.of_sets(conn, [row.id for row in rows])
+    return [from_row(row, found.get(row.id, ())) for row in rows]
 
 
 def list_(

@@ -182,6 +182,8 @@ hosts = sa.Table(
     sa.Column("millicpus", sa.BigInteger, nullable=False, default=0),
     sa.Column("memory_mb", sa.BigInteger, nullable=False, default=0),
     sa.Column("disk_gb", sa.BigInteger, nullable=False, default=0),
+    # names of checks that keep new sets away, see model.wire.HostFacts
+    sa.Column("unfit", sa.String(255), nullable=False, default=""),
     # model.wire.HostFacts as a dict
     sa.Column("facts", _dict(), nullable=False),
     sa.Column("boot", sa.BigInteger, nullable=False, default=0),
@@ -240,6 +242,27 @@ flavors = sa.Table(
     sa.UniqueConstraint("name"),
 )
 
+# Of users, across projects.  Any number of users may have the same key.
+keypairs = sa.Table(
+    "keypairs",
+    metadata,
+    _uuid("id", primary_key=True),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    # 0, 1 ...: what holds the number of them to a limit
+    sa.Column("slot", sa.Integer, nullable=False),
+    sa.Column("type", sa.String(16), nullable=False),
+    sa.Column("public_key", sa.Text, nullable=False),
+    # MD5 in hex with colons
+    sa.Column("fingerprint", sa.String(47), nullable=False),
+    # as OpenSSH shows it: what the gateway looks a key up by
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.UniqueConstraint("user_id", "name"),
+    sa.UniqueConstraint("user_id", "slot"),
+    sa.Index(None, "sha256"),
+)
+
 # Limits that differ from the configured defaults; -1 for none.
 quotas = sa.Table(
     "quotas",
@@ -295,6 +318,64 @@ duties = sa.Table(
     sa.Column("name", sa.String(64), primary_key=True),
     # until then it is left alone, or to the one who is at it
     sa.Column("next_at", _time(), nullable=False),
+)
+
+# What somebody does inside a container, from the asking for it to its end:
+# the leave to open a stream, and the record of it.
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    _uuid("id", primary_key=True),
+    # of the set
+    sa.Column("project_id", sa.String(64), nullable=False),
+    _uuid("set_id", nullable=False),
+    sa.Column("set_name", sa.String(255), nullable=False),
+    # NULL for the set as a whole
+    _uuid("container_id"),
+    sa.Column("container", sa.String(63), nullable=False, default=""),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    # model.streams.Verb, and its arguments; secrets among them are taken out
+    # as it begins
+    sa.Column("verb", sa.String(16), nullable=False),
+    sa.Column("arguments", _dict(), nullable=False),
+    # why, in the words of the user
+    sa.Column("reason", sa.String(255), nullable=False, default=""),
+    sa.Column("recorded", sa.Boolean, nullable=False, default=False),
+    sa.Column("request_id", sa.String(64), nullable=False, default=""),
+    # where it goes: incarnation and host of the set
+    sa.Column("incarnation", sa.Integer, nullable=False),
+    _uuid("host_id", nullable=False),
+    # SHA-256 of the token, in hex
+    sa.Column("token_hash", sa.String(64), nullable=False),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.Column("expires_at", _time(), nullable=False),
+    # written by the proxy: which it is, whom it serves, how it went
+    sa.Column("proxy", sa.String(255), nullable=False, default=""),
+    sa.Column("client", sa.String(64), nullable=False, default=""),
+    sa.Column("started_at", _time()),
+    sa.Column("ended_at", _time()),
+    # success | error
+    sa.Column("result", sa.String(16), nullable=False, default=""),
+    sa.Column("message", sa.Text, nullable=False, default=""),
+    sa.Column("exit_code", sa.Integer),
+    sa.UniqueConstraint("token_hash"),
+    sa.Index(None, "project_id", "created_at", "id"),
+    sa.Index(None, "set_id"),
+    sa.Index(None, "created_at"),
+    sa.Index(None, "proxy", "ended_at"),
+)
+
+# What was seen in a session, in pieces: lines of asciicast v2, compressed.
+recordings = sa.Table(
+    "recordings",
+    metadata,
+    _uuid("session_id", primary_key=True),
+    sa.Column("piece", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column(
+        "data",
+        sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb"),
+        nullable=False,
+    ),
 )
 
 # Processes that report themselves; agents are hosts.

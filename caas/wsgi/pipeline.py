@@ -16,10 +16,10 @@ from caas import conf, notifications, rpc
 from caas.api.app import make_app
 from caas.api.operation import Settings
 from caas.api.pull import Pull
-from caas.clients import glance
+from caas.clients import agents, glance
 from caas.conf import glance as conf_glance
 from caas.conf import opts
-from caas.core.deps import Deps
+from caas.core.deps import Agents, Deps, NoAgents
 from caas.model.quotas import RESOURCES
 from caas.policy import Policy
 from caas.pull import Tokens
@@ -62,9 +62,12 @@ def app_factory(_global_conf: Any, **_local_conf: Any) -> WSGIApplication:
         images=images,
         quota_defaults={r: CONF.quota[r] for r in RESOURCES},
         heartbeat_timeout=CONF.conductor.heartbeat_timeout,
+        keypairs_limit=CONF.quota.keypairs,
+        agents=_agents(),
     )
     settings = Settings(
         public_url=CONF.api.public_url,
+        console_url=CONF.console.url,
         default_limit=CONF.api.default_limit,
         max_limit=CONF.api.max_limit,
         response_validation=CONF.api.response_validation,
@@ -73,6 +76,11 @@ def app_factory(_global_conf: Any, **_local_conf: Any) -> WSGIApplication:
     # not CONF.pull.keys, which is the method of a mapping
     tokens = Tokens(CONF.pull["keys"], CONF.pull.ttl)
     return Pull(app, tokens, images)
+
+
+def _agents() -> Agents:
+    settings = agents.from_conf(CONF)
+    return agents.Agents(settings) if settings else NoAgents()
 
 
 def _images() -> glance.Images:

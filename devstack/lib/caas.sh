@@ -4,6 +4,8 @@
 # By this label an agent knows its containers among others of an Engine.
 DEPLOYMENT_LABEL=caas.deployment
 
+CERTIFICATES=$ETC_DIR/certificates
+
 transport_url() {
     printf '%s' "rabbit://$QUICKSTART_NAME:$RABBITMQ_PASSWORD@$CONTROL_ADDRESS:$QUICKSTART_RABBITMQ_PORT/$QUICKSTART_NAME"
 }
@@ -32,6 +34,15 @@ driver = log
 keys = $PULL_KEY
 endpoint = http://$CONTROL_ADDRESS:$QUICKSTART_CAAS_PORT
 
+[proxy]
+ca_file = $CERTIFICATES/ca.crt
+cert_file = $CERTIFICATES/caas-console.crt
+key_file = $CERTIFICATES/caas-console.key
+
+[console]
+port = $QUICKSTART_CONSOLE_PORT
+url = $CONSOLE_URL
+
 [glance]
 $(keystone_login caas "$CAAS_PASSWORD")
 
@@ -47,8 +58,26 @@ EOF
     uwsgi_config caas-api caas.wsgi.api:application 2 4 "${addresses[@]}"
 }
 
-# agent_config SERVICE HOST_NAME DOCKER_SOCKET STATE_PATH: an agent is given
-# no way to the database and no user of the cloud.
+# By which proxies and agents know each other.
+certificates_make() {
+    local host
+    certificate ca.crt authority
+    certificate caas-console.crt proxy
+    for host in $(host_names); do
+        certificate "host-$host.crt" host "$host"
+    done
+}
+
+# certificate FILE COMMAND...: unless it is there.
+certificate() {
+    local file=$CERTIFICATES/$1
+    shift
+    [[ -e $file ]] ||
+        "$VENV/bin/caas-manage" certificate "$@" --folder "$CERTIFICATES" >/dev/null
+}
+
+# agent_config SERVICE HOST_NAME DOCKER_SOCKET STATE_PATH ADDRESS: an agent is
+# given no way to the database and no user of the cloud.
 agent_config() {
     local etc=$ETC_DIR/$1
     mkdir -p "$etc"
@@ -73,6 +102,14 @@ cgroup_root = /$QUICKSTART_NAME
 
 [pull]
 endpoint = http://$CONTROL_ADDRESS:$QUICKSTART_CAAS_PORT
+
+[streams]
+listen = $5
+address = $5
+port = $QUICKSTART_STREAMS_PORT
+ca_file = $CERTIFICATES/ca.crt
+cert_file = $CERTIFICATES/host-$2.crt
+key_file = $CERTIFICATES/host-$2.key
 EOF
 }
 
@@ -92,13 +129,14 @@ bridge_prefix() {
 
 # The database's tables; needs the database only.
 caas_make() {
+    certificates_make
     controller_config
     "$VENV/bin/caas-manage" --config-dir "$ETC_DIR/caas-api" db sync
 }
 
 caas_up() {
     local name
-    for name in caas-api caas-conductor $(agent_names); do
+    for name in caas-api caas-conductor caas-console $(agent_names); do
         caas_start "$name"
     done
     caas_api_ready
@@ -154,15 +192,19 @@ caas_start() {
         caas-conductor)
             service_start caas-conductor \
                 "$VENV/bin/caas-conductor" --config-dir "$ETC_DIR/caas-api" ;;
+        caas-console)
+            service_start caas-console \
+                "$VENV/bin/caas-console" --config-dir "$ETC_DIR/caas-api" ;;
         caas-agent)
             agent_config caas-agent "$(hostname)" "$DOCKER_SOCKET" \
-                "$DATA_DIR/agent"
+                "$DATA_DIR/agent" 127.0.0.1
             service_start caas-agent \
                 "$VENV/bin/caas-agent" --config-dir "$ETC_DIR/caas-agent" ;;
         caas-agent-*)
             host=${name##*-}
             agent_config "$name" "$QUICKSTART_NAME-host-$host" \
-                "$(host_socket "$host")" "$DATA_DIR/host-$host/agent"
+                "$(host_socket "$host")" "$DATA_DIR/host-$host/agent" \
+                "$QUICKSTART_FABRIC.$host"
             service_start "$name" nsenter "--net=$(host_netns "$host")" \
                 "$VENV/bin/caas-agent" --config-dir "$ETC_DIR/$name" ;;
     esac

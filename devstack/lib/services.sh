@@ -12,7 +12,7 @@ service_names() {
     for ((host = 1; host <= QUICKSTART_HOSTS; host++)); do
         printf 'dockerd-%d\n' "$host"
     done
-    printf '%s\n' keystone glance caas-api caas-conductor
+    printf '%s\n' keystone glance caas-api caas-conductor caas-console
     if ((QUICKSTART_HOSTS == 0)); then
         printf '%s\n' caas-agent
     fi
@@ -110,6 +110,10 @@ claim_ports() {
     claim_port keystone QUICKSTART_KEYSTONE_PORT
     claim_port glance QUICKSTART_GLANCE_PORT
     claim_port caas-api QUICKSTART_CAAS_PORT
+    claim_port caas-console QUICKSTART_CONSOLE_PORT
+    if ((QUICKSTART_HOSTS == 0)); then
+        claim_port caas-agent QUICKSTART_STREAMS_PORT
+    fi
 }
 
 # claim_port SERVICE SETTING: fail if the port is taken by another program.

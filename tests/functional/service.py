@@ -15,7 +15,7 @@ from oslo_messaging._drivers import impl_fake
 
 import caas
 from caas import rpc
-from caas.store import migration, tables
+from caas.store import migration, sessions, tables
 from caas.store.engine import Store, utcnow
 from caas.wsgi import auth, pipeline
 from tests.functional.auth import Auth
@@ -156,6 +156,55 @@ class Service:
         answer = self.request("GET", f"/v1/sets/{set_id}/events")
         found: str = answer.json["events"][0]["id"]
         return found
+
+    def place(self, set_id: str, host: str = "h1") -> None:
+        """Have it run on a host that lets proxies in."""
+        if self.request("GET", f"/v1/hosts/{host}").status_int == 404:
+            self.host(host)
+        now = utcnow()
+        with self.store.writer() as conn:
+            conn.execute(
+                tables.hosts.update()
+                .where(tables.hosts.c.name == host)
+                .values(facts={"streams": "192.0.2.7:9518"}, last_seen=now)
+            )
+            host_id = conn.execute(
+                sa.select(tables.hosts.c.id).where(tables.hosts.c.name == host)
+            ).scalar_one()
+            conn.execute(
+                tables.sets.update()
+                .where(tables.sets.c.id == set_id)
+                .values(
+                    host_id=host_id,
+                    placement="placed",
+                    phase="running",
+                    incarnation=1,
+                    seen_incarnation=1,
+                    seen_revision=tables.sets.c.revision,
+                    launched_at=now,
+                )
+            )
+            conn.execute(
+                tables.containers.update()
+                .where(tables.containers.c.set_id == set_id)
+                .values(status="running")
+            )
+
+    def session(self, **body: Any) -> dict[str, Any]:
+        """A session of a member, with something recorded."""
+        [made] = self.create()
+        self.place(made["id"])
+        answer = self.request(
+            "POST",
+            f"/v1/sets/{made['id']}/containers/app/exec",
+            {"session": {"command": ["ls"], "record": True, **body}},
+            token="u1:p1:member",
+        )
+        assert answer.status_int == 201, answer.text
+        session: dict[str, Any] = answer.json["session"]
+        with self.store.writer() as conn:
+            sessions.record(conn, session["id"], 0, '{"version": 2}\n')
+        return session
 
     def flavor(self, name: str = "small", **size: Any) -> dict[str, Any]:
         body = {"name": name, "vcpus": 1, "memory_mb": 64, "disk_gb": 1}

@@ -145,7 +145,8 @@ def _told(stack: Stack, service: str, kind: str) -> list[dict[str, Any]]:
     """Notifications of a kind in the log of a service of the stack."""
     log = (stack.path / "log" / f"{service}.log").read_text(errors="replace")
     lines = re.findall(
-        rf"oslo\.messaging\.notification\.{re.escape(kind)} \[.*?\] (\{{.*\}})",
+        rf"oslo\.messaging\.notification\.{re.escape(kind)} "
+        r"\[.*?\] (\{.*\})",
         log,
     )
     return [json.loads(line)["payload"] for line in lines]

@@ -5,8 +5,11 @@ from caas.api.v1 import (  # noqa: F401
     events,
     flavors,
     hosts,
+    keypairs,
+    looks,
     quotas,
     services,
+    sessions,
     sets,
     versions,
 )

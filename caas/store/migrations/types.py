@@ -16,3 +16,8 @@ def time() -> sa.types.TypeEngine[Any]:
 def json() -> sa.types.TypeEngine[Any]:
     """Text of any length."""
     return sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+
+
+def blob() -> sa.types.TypeEngine[Any]:
+    """Bytes, of any length."""
+    return sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")

@@ -42,7 +42,7 @@ SHOW = columns.fields(
 )
 FILTERS = {
     "object_type": "Only about these: set, host, image, flavor, quota or "
-    "session",
+    "keypair",
     "object_id": "Only about the object with this id",
     "container": "Only about the container with this name or id",
     "action": "Only of this action, such as set.create; 'set.' or 'set.*' "

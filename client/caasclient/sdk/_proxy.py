@@ -10,22 +10,24 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 from urllib import parse
 
-from openstack import exceptions, proxy, resource
+from openstack import exceptions, resource
 
-from caasclient.sdk import base, waiting
+from caasclient.sdk import _inside, base, waiting
 from caasclient.sdk.containers import Container
 from caasclient.sdk.events import Event
 from caasclient.sdk.flavors import Flavor
 from caasclient.sdk.hosts import Host
+from caasclient.sdk.keypairs import Keypair
 from caasclient.sdk.quotas import Quota
 from caasclient.sdk.revisions import Revision
 from caasclient.sdk.services import Service
+from caasclient.sdk.sessions import Session
 from caasclient.sdk.sets import Set
 
 T = TypeVar("T", bound=base.Resource)
 
 
-class Proxy(proxy.Proxy):
+class Proxy(_inside.Inside):
     api_version: ClassVar[str] = "1"
     # The URL in the catalog is that of version 1.  Asking there for versions
     # costs a request each time, and calls a service that is away a service
@@ -37,8 +39,10 @@ class Proxy(proxy.Proxy):
         "event": Event,
         "flavor": Flavor,
         "host": Host,
+        "keypair": Keypair,
         "quota": Quota,
         "service": Service,
+        "session": Session,
         "set": Set,
     }
 
@@ -483,6 +487,39 @@ class Proxy(proxy.Proxy):
         self, value: str | Flavor, ignore_missing: bool = True
     ) -> None:
         self._delete(Flavor, value, ignore_missing=ignore_missing)
+
+    # key pairs, by name or id; user is an id, the connection's own if None
+
+    def keypairs(self, **query: Any) -> Iterator[Keypair]:
+        """:param query: ``name``, ``user_id`` (operators) ..."""
+        return self._list(Keypair, **query)
+
+    def get_keypair(
+        self, value: str | Keypair, user: str | None = None
+    ) -> Keypair:
+        keypair = self._get_resource(Keypair, value)
+        return keypair.fetch(self, **_given(user_id=user))
+
+    def create_keypair(self, **attrs: Any) -> Keypair:
+        """Make a key pair of this ``name``, or take in its ``public_key``.
+
+        :returns: with the ``private_key`` if there was no public one; it
+            cannot be had again.
+        """
+        return self._create(Keypair, **attrs)
+
+    def delete_keypair(
+        self,
+        value: str | Keypair,
+        user: str | None = None,
+        ignore_missing: bool = True,
+    ) -> None:
+        self._delete(
+            Keypair,
+            value,
+            ignore_missing=ignore_missing,
+            params=_given(user_id=user),
+        )
 
     # quotas; project is an id, the connection's own if None
 

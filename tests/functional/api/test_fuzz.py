@@ -30,6 +30,7 @@ def _known(service: Service) -> dict[str, str]:
         "container": "app",
         "flavor": "small",
         "host": "h1",
+        "keypair": "mine",
         "project_id": "p1",
         "event_id": service.event(made["id"]),
     }

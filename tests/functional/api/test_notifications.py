@@ -13,7 +13,6 @@ import oslo_messaging
 import pytest
 
 from caas import audit, notifications
-from caas.context import RequestContext
 from caas.model.events import OBJECT_TYPES, RESULTS
 from caas.store import events
 from caas.store.engine import Store
@@ -257,75 +256,80 @@ def test_a_broker_that_hangs_holds_up_nobody(service: Service) -> None:
         assert time.monotonic() - began < 10
 
 
-@pytest.fixture
-def publisher(
-    service: Service, told: Listener
-) -> Iterator[notifications.Publisher]:
-    made = notifications.publisher(
-        service.conf, "caas-console", lambda: service.store
+def test_sessions_are_audited(service: Service, told: Listener) -> None:
+    session = service.session(
+        command=["s3cr3t-command"], env={"KEY": "s3cr3t-env"}, reason="look"
     )
-    assert made is not None
-    yield made
-    made.stop()
-
-
-def test_sessions_are_audited(
-    publisher: notifications.Publisher, told: Listener
-) -> None:
-    ctx = RequestContext(
-        auth_token="s3cr3t",
-        user_id="u1",
-        user_name="ann",
-        project_id="p1",
-        request_id="req-1",
-        overwrite=False,
-    )
-    set_id, container_id = str(uuid.uuid4()), str(uuid.uuid4())
-    audit.Auditor(publisher, "caas-console").session(
-        "container.exec",
-        ctx,
-        audit.Target(set_id, "web", "app", container_id),
-        outcome="failure",
-        why="The infra container has no shell.",
-        address="192.0.2.7",
-        agent="openstack",
-        session_id="s-1",
-    )
-    priority, publisher_id, payload, ctxt = told.wait(audit.SESSION)
-    assert (priority, publisher_id) == ("INFO", "caas-console.conductor-1")
+    priority, publisher, payload, ctxt = told.wait(audit.SESSION)
+    assert (priority, publisher) == ("INFO", "caas-api.conductor-1")
     assert payload["typeURI"].endswith("/event")
     assert payload["eventType"] == "activity"
     assert payload["action"] == "update/container.exec"
-    assert payload["outcome"] == "failure"
-    assert payload["reason"]["reasonCode"].startswith("The infra container")
-    who = payload["initiator"]
-    assert (who["id"], who["name"], who["project_id"]) == ("u1", "ann", "p1")
-    assert who["host"] == {"address": "192.0.2.7", "agent": "openstack"}
-    assert who["request_id"] == ctxt["request_id"] == "req-1"
-    target = payload["target"]
-    assert (target["id"], target["name"]) == (container_id, "app")
-    assert (payload["set_id"], payload["set_name"]) == (set_id, "web")
-    assert "s3cr3t" not in json.dumps(payload)
-    assert not ctxt.get("auth_token")
-    audit.Auditor(publisher, "caas-ssh").session(
-        "container.logs",
-        ctx,
-        audit.Target(set_id, "web"),
-        outcome="success",
-        reads=True,
-    )
-    _, _, payload, _ = told.wait(
-        audit.SESSION, lambda p: p["observer"]["name"] == "caas-ssh"
-    )
-    assert payload["action"] == "read/container.logs"
-    assert payload["target"]["id"] == set_id
+    assert payload["outcome"] == "pending"
+    assert payload["session_id"] == session["id"]
     assert "reason" not in payload
+    who, target = payload["initiator"], payload["target"]
+    assert (who["id"], who["project_id"]) == ("u1", "p1")
+    assert who["request_id"] == ctxt["request_id"]
+    assert target["typeURI"] == (
+        "service/compute/caas/sets/set/containers/container"
+    )
+    assert (target["name"], target["set_name"]) == ("app", "web")
+    assert target["set_id"] == session["set_id"]
+    assert payload["observer"]["name"] == "caas-api"
+
+    # the infra container is nobody's
+    path = f"/v1/sets/{target['set_id']}/containers/infra/exec"
+    body = {"session": {"command": ["sh"]}}
+    answer = service.request("POST", path, body, token="u1:p1:member")
+    assert answer.status_int == 403
+    _, _, payload, _ = told.wait(
+        audit.SESSION, lambda p: p["outcome"] == "failure"
+    )
+    assert payload["reason"]["reasonCode"].startswith("Nobody enters")
+    assert payload["target"]["name"] == "infra"
+    assert "s3cr3t" not in json.dumps(told.got)
 
 
-def test_without_notifications_sessions_are_not_audited() -> None:
-    ctx = RequestContext(overwrite=False)
-    target = audit.Target(str(uuid.uuid4()))
-    audit.Auditor(None, "x").session("a", ctx, target, outcome="success")
+ROW: dict[str, Any] = {
+    "id": "e1",
+    "user_id": "u1",
+    "project_id": "p1",
+    "object_type": "set",
+    "object_id": "s1",
+    "container": "",
+    "container_id": "",
+    "request_id": "r1",
+    "reason": "",
+    "result": "success",
+    "details": {"client": "192.0.2.7"},
+}
+
+
+@pytest.mark.parametrize(
+    ("action", "becomes"),
+    [
+        ("container.logs", "read/container.logs"),
+        ("set.logs", "read/set.logs"),
+        ("container.upload", "update/container.upload"),
+        ("session.refused", "update/session.refused"),
+        ("ssh.login", "authenticate/login"),
+        ("container.exited", None),
+        ("set.start", None),
+        ("host.up", None),
+    ],
+)
+def test_which_events_are_of_sessions(
+    action: str, becomes: str | None
+) -> None:
+    made = audit.of_event({**ROW, "action": action}, None, "caas-ssh")
+    if becomes is None:
+        assert made is None
+        return
+    assert made is not None
+    assert made["action"] == becomes
+    assert made["initiator"]["host"] == {"address": "192.0.2.7"}
+    assert made["target"]["id"] == "s1"
 
 
 class _Broken:

@@ -96,6 +96,14 @@ flavors.update
         403    403    403     200   403     403      403       401
 flavors.delete
         403    403    403     204   403     403      403       401
+keypairs.list
+        200    200    200     200   403     403      200       401
+keypairs.get
+        200    200    200     200   403     403      404       401
+keypairs.create
+        403    201    201     201   403     403      201       401
+keypairs.delete
+        403    204    204     204   403     403      404       401
 hosts.list
         403    403    403     200   403     403      403       401
 hosts.get
@@ -106,6 +114,42 @@ hosts.disable
         403    403    403     200   403     403      403       401
 hosts.delete
         403    403    403     204   403     403      403       401
+sessions.exec
+        403    201    201     201   403     403      404       401
+sessions.attach
+        403    201    201     201   403     403      404       401
+sessions.download
+        403    201    201     201   403     403      404       401
+sessions.upload
+        403    201    201     201   403     403      404       401
+sessions.tail
+        403    201    201     201   403     403      404       401
+sessions.sftp
+        403    201    201     201   403     403      404       401
+sessions.forward
+        403    201    201     201   403     403      404       401
+sessions.logs
+        201    201    201     201   403     403      404       401
+sessions.logs_of_set
+        201    201    201     201   403     403      404       401
+sessions.list
+        403    200    200     200   403     403      200       401
+sessions.get
+        403    200    200     200   403     403      404       401
+sessions.recording
+        403    403    200     200   403     403      404       401
+looks.stats_of_set
+        503    503    503     503   403     403      404       401
+looks.stats
+        503    503    503     503   403     403      404       401
+looks.top
+        503    503    503     503   403     403      404       401
+looks.diff
+        503    503    503     503   403     403      404       401
+looks.inspect
+        503    503    503     503   403     403      404       401
+looks.files
+        403    503    503     503   403     403      404       401
 services.list
         403    403    403     200   403     403      403       401
 """
@@ -123,7 +167,20 @@ BODIES: dict[str, Any] = {
     "flavors.create": {
         "flavor": {"name": "big", "vcpus": 2, "memory_mb": 64, "disk_gb": 1}
     },
+    "keypairs.create": {"keypair": {"name": "new"}},
     "flavors.update": {"flavor": {"description": "changed"}},
+    "sessions.exec": {"session": {"command": ["ls"]}},
+    "sessions.download": {"session": {"path": "/etc"}},
+    "sessions.upload": {"session": {"path": "/tmp"}},
+    "sessions.tail": {"session": {"path": "/var/log/app.log"}},
+    "sessions.forward": {"session": {"port": 80}},
+}
+
+
+#: What those that answer 201 make.
+MADE = {
+    "flavors.create": "/v1/flavors/big",
+    "keypairs.create": "/v1/keypairs/new",
 }
 
 
@@ -158,7 +215,7 @@ def test_persona(service: Service, operation: Operation) -> None:
         if answer.status_int >= 400:
             assert service.rows() == before, f"{persona} changed something"
         if answer.status_int == 201:
-            service.request("DELETE", "/v1/flavors/big")
+            service.request("DELETE", MADE[operation.name])
     assert got == EXPECTED[operation.name]
 
 
@@ -172,30 +229,49 @@ def _path(service: Service, operation: Operation) -> str:
     if "{event_id}" in path:
         [made] = service.create()
         path = path.replace("{event_id}", service.event(made["id"]))
+        if operation.name.startswith(("sessions.", "looks.")):
+            service.place(made["id"])
+    if "{session_id}" in path:
+        path = path.replace("{session_id}", service.session()["id"])
     if "{flavor}" in path:
         service.request("DELETE", "/v1/flavors/mine")
         service.flavor("mine")
+    if "{keypair}" in path:
+        service.request("DELETE", "/v1/keypairs/mine")
+        service.request("POST", "/v1/keypairs", {"keypair": {"name": "mine"}})
     if "{host}" in path:
         service.request("DELETE", "/v1/hosts/h1")
         service.host("h1")
+    if operation.name == "looks.files":
+        path += "?path=/etc"
     return path.format(
-        container="app", flavor="mine", host="h1", project_id="p1"
+        container="app",
+        flavor="mine",
+        host="h1",
+        keypair="mine",
+        project_id="p1",
     )
 
 
-LISTS = ["/v1/sets", "/v1/sets/detail", "/v1/containers", "/v1/events"]
+LISTS = [
+    "/v1/sets",
+    "/v1/sets/detail",
+    "/v1/containers",
+    "/v1/events",
+    "/v1/sessions",
+]
 
 
 @pytest.mark.parametrize("path", LISTS)
 def test_lists_end_at_the_project(service: Service, path: str) -> None:
-    service.create("u1:p1:member")
+    service.session()
     noun = path.split("/")[2]
 
     def ask(token: str, query: str = "") -> tuple[int, int]:
         answer = service.request("GET", path + query, token=token)
         return answer.status_int, len(answer.json.get(noun, ()))
 
-    mine = ask("u1:p1:reader")
+    mine = ask("u1:p1:member")
     assert mine[0] == 200
     assert mine[1] > 0
     assert ask("u2:p2:manager") == (200, 0)

@@ -257,6 +257,44 @@ def test_flavors(caas, small, refused):
     )
 
 
+def test_keypairs(caas, refused, tmp_path):
+    private = tmp_path / "key"
+    made = caas(
+        *("keypair", "create", "mine", "--private-key", str(private)),
+        *("-f", "json"),
+    ).json
+    assert private.read_text().startswith("-----BEGIN OPENSSH PRIVATE KEY")
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert caas("keypair", "show", "mine", "-f", "json").json == made
+    # one that exists is not written over, and nothing is made
+    assert refused(
+        *("keypair", "create", "two", "--private-key", str(private))
+    ) == (f"{private} cannot be made: File exists.")
+    other = tmp_path / "other"
+    said = refused(*("keypair", "create", "mine", "--private-key", str(other)))
+    assert "There is a key pair named 'mine' already." in said
+    assert not other.exists()
+    printed = caas("keypair", "create", "printed").out
+    assert printed.startswith("-----BEGIN OPENSSH PRIVATE KEY")
+    assert printed.endswith("-----END OPENSSH PRIVATE KEY-----\n")
+    public = tmp_path / "key.pub"
+    public.write_text(f"{made['public_key']}\n")
+    again = caas(
+        *("keypair", "create", "again", "--public-key", str(public)),
+        *("-f", "json"),
+    ).json
+    assert again["fingerprint"] == made["fingerprint"]
+    listed = caas("keypair", "list", "-f", "json").json
+    assert [each["Name"] for each in listed] == ["again", "mine", "printed"]
+    assert caas("keypair", "list", "-f", "json", user="admin").json == []
+    of = ("--user", made["user_id"])
+    found = caas("keypair", "show", *of, "mine", "-f", "json", user="admin")
+    assert found.json == made
+    caas("keypair", "delete", *of, "again", user="admin")
+    caas("keypair", "delete", "mine", "printed")
+    assert "no key pair" in refused("keypair", "delete", "mine")
+
+
 def test_quotas(caas, small):
     caas("set", "create", "web", *ONE)
     show = ("quota", "show", "-f", "json")

@@ -20,7 +20,7 @@ _NAME: Definition = {
     "letters, digits, '_', '.' and '-' between, and not be 'infra'",
 }
 
-_ENV: Definition = {
+ENV: Definition = {
     "type": "object",
     "maxProperties": 512,
     "propertyNames": {
@@ -109,11 +109,28 @@ _MOUNTS: Definition = {
     ),
 }
 
-_COMMAND: Definition = {
+COMMAND: Definition = {
     "type": "array",
     "minItems": 1,
     "maxItems": 256,
     "items": {"type": "string", "maxLength": 32768},
+}
+
+
+WORKING_DIR: Definition = {
+    "type": ["string", "null"],
+    "maxLength": 1024,
+    "format": "path",
+    "x-must": "be an absolute path without '.', '..' or '/' at the end",
+}
+USER: Definition = {
+    "type": ["string", "null"],
+    "maxLength": 128,
+    "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.-]*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z",
+    "format": "user",
+    "x-must": "be a user, or a user and a group with ':' between, by name or "
+    "by a number up to 2147483647",
 }
 
 
@@ -138,7 +155,7 @@ _HEALTH_CHECK = common.obj(
             "connection.",
         },
         "command": {
-            **_COMMAND,
+            **COMMAND,
             "type": ["array", "null"],
             "description": "Of `exec`.",
         },
@@ -181,7 +198,7 @@ _HEALTH_CHECK = common.obj(
 
 _HOOK = common.obj(
     {
-        "command": _COMMAND,
+        "command": COMMAND,
         "timeout": _seconds(0.1, 30, "Seconds it may take."),
     },
     ["command"],
@@ -273,23 +290,9 @@ CREATE: Definition = common.obj(
         },
         "command": _ARGUMENTS,
         "entrypoint": _ARGUMENTS,
-        "env": _ENV,
-        "working_dir": {
-            "type": ["string", "null"],
-            "maxLength": 1024,
-            "format": "path",
-            "x-must": "be an absolute path without '.', '..' or '/' at the "
-            "end",
-        },
-        "user": {
-            "type": ["string", "null"],
-            "maxLength": 128,
-            "pattern": r"^[A-Za-z0-9_][A-Za-z0-9_.-]*"
-            r"(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?\Z",
-            "format": "user",
-            "x-must": "be a user, or a user and a group with ':' between, by "
-            "name or by a number up to 2147483647",
-        },
+        "env": ENV,
+        "working_dir": WORKING_DIR,
+        "user": USER,
         "labels": _LABELS,
         "restart_policy": _RESTART_POLICY,
         "cpu_percent": {**_PERCENT, "default": 100},
@@ -321,6 +324,18 @@ CREATE: Definition = common.obj(
             "description": "CPUs of the host it may run on; for operators.",
         },
         "block_io": {**_BLOCK_IO, "type": ["object", "null"]},
+        "tty": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether its first process has a terminal, for "
+            "who attaches to it.",
+        },
+        "stdin": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether who attaches to its first process can "
+            "write to it.",
+        },
     },
     ["name", "image"],
     title="ContainerSpec",
@@ -494,6 +509,8 @@ VIEW: Definition = common.obj(
         "pids_limit": {"type": ["integer", "null"]},
         "cpuset": common.OPTIONAL_STRING,
         "block_io": _shown(_BLOCK_IO),
+        "tty": {"type": ["boolean", "null"]},
+        "stdin": {"type": ["boolean", "null"]},
         "runtime_id": {
             **common.OPTIONAL_STRING,
             "description": "In the engine of the host; for operators.",

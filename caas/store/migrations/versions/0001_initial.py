@@ -172,6 +172,7 @@ def upgrade() -> None:
         sa.Column("millicpus", sa.BigInteger(), nullable=False),
         sa.Column("memory_mb", sa.BigInteger(), nullable=False),
         sa.Column("disk_gb", sa.BigInteger(), nullable=False),
+        sa.Column("unfit", sa.String(length=255), nullable=False),
         sa.Column("facts", types.json(), nullable=False),
         sa.Column("boot", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
@@ -181,6 +182,28 @@ def upgrade() -> None:
         sa.Column("updated_at", types.time(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name", name=op.f("uq_hosts_name")),
+    )
+    op.create_table(
+        "keypairs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=47), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("created_at", types.time(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint(
+            "user_id", "name", name=op.f("uq_keypairs_user_id_name")
+        ),
+        sa.UniqueConstraint(
+            "user_id", "slot", name=op.f("uq_keypairs_user_id_slot")
+        ),
+    )
+    op.create_index(
+        op.f("ix_keypairs_sha256"), "keypairs", ["sha256"], unique=False
     )
     op.create_table(
         "quota_usages",
@@ -282,4 +305,61 @@ def upgrade() -> None:
         "sets",
         ["reservation_id"],
         unique=False,
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("set_id", sa.String(length=36), nullable=False),
+        sa.Column("set_name", sa.String(length=255), nullable=False),
+        sa.Column("container_id", sa.String(length=36), nullable=True),
+        sa.Column("container", sa.String(length=63), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("verb", sa.String(length=16), nullable=False),
+        sa.Column("arguments", types.json(), nullable=False),
+        sa.Column("reason", sa.String(length=255), nullable=False),
+        sa.Column("recorded", sa.Boolean(), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=False),
+        sa.Column("incarnation", sa.Integer(), nullable=False),
+        sa.Column("host_id", sa.String(length=36), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("created_at", types.time(), nullable=False),
+        sa.Column("expires_at", types.time(), nullable=False),
+        sa.Column("proxy", sa.String(length=255), nullable=False),
+        sa.Column("client", sa.String(length=64), nullable=False),
+        sa.Column("started_at", types.time(), nullable=True),
+        sa.Column("ended_at", types.time(), nullable=True),
+        sa.Column("result", sa.String(length=16), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("exit_code", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_sessions_token_hash")),
+    )
+    op.create_index(
+        op.f("ix_sessions_created_at"),
+        "sessions",
+        ["created_at"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_sessions_project_id_created_at_id"),
+        "sessions",
+        ["project_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_sessions_proxy_ended_at"),
+        "sessions",
+        ["proxy", "ended_at"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_sessions_set_id"), "sessions", ["set_id"], unique=False
+    )
+    op.create_table(
+        "recordings",
+        sa.Column("session_id", sa.String(length=36), nullable=False),
+        sa.Column("piece", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("data", types.blob(), nullable=False),
+        sa.PrimaryKeyConstraint("session_id", "piece"),
     )
