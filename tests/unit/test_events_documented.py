@@ -30,12 +30,11 @@ def _written() -> set[str]:
     for writer in WRITERS:
         for path in (ROOT / writer).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Constant):
-                    if isinstance(node.value, str):
-                        if ACTION.fullmatch(node.value):
-                            found.add(node.value)
-                elif isinstance(node, ast.JoinedStr):
+                if isinstance(node, ast.JoinedStr):
                     found |= MADE.get(_form(node), set())
+                elif isinstance(node, ast.Constant):
+                    text = str(node.value)
+                    found |= {text} if ACTION.fullmatch(text) else set()
     return found
 
 
