@@ -493,9 +493,12 @@ class Hands:
     ) -> str:
         """Have the image; what many sets wait for is told of once."""
         with self._looking:
+            if image.digest in self.images:
+                return self.images[image.digest]
             self._pulls.setdefault(image.digest, self._clock())
         # what will be tried again is no news yet
         refused: str | None = None
+        reference = ""
         try:
             reference = self.drivers.image.ensure(image, leave, progress)
             refused = ""
@@ -506,6 +509,8 @@ class Hands:
         finally:
             with self._looking:
                 began = self._pulls.pop(image.digest, None)
+                if reference:
+                    self.images[image.digest] = reference
             if began is not None and refused is not None:
                 self._pulled(set_id, image, began, refused)
 

@@ -219,6 +219,37 @@ def test_one_download_for_many_sets_and_none_for_the_next(host):
     assert len(host.calls("image.present", "image.ensure")) == before
 
 
+def test_each_download_is_told_of_once(host):
+    many = [wanted(set_id=f"set-{n}") for n in range(5)]
+    host.conductor.want(*many)
+    host.conductor.wait(*many, phase=Phase.RUNNING)
+    host.conductor.wait_for(lambda: host.conductor.happened("image.pull"))
+    create(host, set_id="another")
+    (pulled,) = host.conductor.happened("image.pull")
+    image = many[0].containers[0].spec.image
+    assert (pulled["result"], pulled["object_id"]) == ("success", image.id)
+    details = pulled["details"]
+    assert details["set_id"] == pulled["set_id"]
+    assert details["set_id"] in {one.id for one in many}
+    assert (details["digest"], details["size"]) == (image.digest, image.size)
+    assert 0 <= details["seconds"] < 60
+
+
+def test_an_image_that_is_refused_is_told_of_and_other_faults_are_not(host):
+    host.faults.fail("image.ensure", ImageError("Not now."))
+    create(host)
+    host.faults.fail("image.ensure", ImageError("No image.", permanent=True))
+    other = wanted(container("x", digest="sha512:" + "1" * 64), set_id="other")
+    host.conductor.want(other)
+    host.conductor.wait(other, phase=Phase.FAILED)
+    host.conductor.wait_for(
+        lambda: len(host.conductor.happened("image.pull")) == 2
+    )
+    good, bad = host.conductor.happened("image.pull")
+    assert (good["result"], good["reason"]) == ("success", "")
+    assert (bad["result"], bad["reason"]) == ("error", "No image.")
+
+
 def test_an_image_removed_behind_the_agents_back_is_fetched_again(host):
     one = create(host)
     host.conductor.want(deleted(one))
@@ -605,6 +636,10 @@ def test_a_silent_engine_is_the_reason(host, monkeypatch):
     host.faults.clear()
     host.conductor.wait(later, phase=Phase.RUNNING)
     host.conductor.wait_for(lambda: ("set-1", 1) not in host.conductor.sets)
+    host.conductor.wait_for(lambda: host.conductor.happened("host.engine-up"))
+    (down,) = host.conductor.happened("host.engine-down")
+    assert (down["set_id"], down["result"]) == ("", "error")
+    assert "does not answer on host host since" in down["reason"]
 
 
 def test_an_engine_that_is_not_there_yet(tmp_path):
