@@ -6,9 +6,7 @@ one that is lost is made good by the sweep of the conductor or by the next
 ``sync``.  So nothing here is durable, and nobody waits for a cast.
 """
 
-import collections
 import logging
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +15,7 @@ from oslo_messaging import opts
 
 from caas import exception
 from caas.context import RequestContext
+from caas.outbox import Outbox
 
 LOG = logging.getLogger(__name__)
 
@@ -27,11 +26,11 @@ _VERSION = "1.0"
 #: Seconds an agent waits for the answer to a report; then it sends a new one.
 SYNC_TIMEOUT = 10
 
-#: Casts waiting for the broker; beyond this the oldest are forgotten.
-_WAITING = 10_000
-
 #: An exposed method of an endpoint: the only ones that can be called.
 expose = oslo_messaging.expose
+
+#: Group of options that says where notifications go.
+NOTIFICATIONS = "oslo_messaging_notifications"
 
 _RABBIT = "oslo_messaging_rabbit"
 _RABBIT_DEFAULTS = {
@@ -53,14 +52,19 @@ def transport(conf: Any) -> Any:
     :param conf: the global configuration object; oslo.messaging reads some
         of its options from nowhere else.
     """
+    set_defaults(conf)
+    return oslo_messaging.get_rpc_transport(conf)
+
+
+def set_defaults(conf: Any) -> None:
+    """Change defaults of oslo.messaging to what suits this service."""
     options = dict(opts.list_opts())
-    for group in (None, _RABBIT):
+    for group in (None, _RABBIT, NOTIFICATIONS):
         conf.register_opts(options[group], group=group)
     conf.set_default("control_exchange", "caas")
     conf.set_default("executor_thread_pool_size", 16)
     for name, value in _RABBIT_DEFAULTS.items():
         conf.set_default(name, value, group=_RABBIT)
-    return oslo_messaging.get_rpc_transport(conf)
 
 
 class _Serializer(oslo_messaging.NoOpSerializer):  # type: ignore[misc]
@@ -149,73 +153,54 @@ class ConductorClient:
         return answer
 
 
+#: A cast: client, context, method and its arguments.
+_Cast = tuple[Any, RequestContext, str, dict[str, Any]]
+
+
 class Sender:
     """Casts from a thread of its own, in order.
 
-    A broker that is away or hangs must hold up neither a request of a user
-    nor the scheduling.  What cannot be sent is logged and dropped.
+    What cannot be sent is logged and dropped.
     """
 
     def __init__(self, transport: Any) -> None:
         self._conductors = _client(transport, CONDUCTOR_TOPIC)
         self._agents = _client(transport, AGENT_TOPIC)
-        self._waiting: collections.deque[tuple[Any, ...]] = collections.deque(
-            maxlen=_WAITING
-        )
-        self._change = threading.Condition()
-        self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._outbox: Outbox[_Cast] = Outbox("rpc-sender", _cast)
+        self.stop = self._outbox.stop
 
     def look_again(self, ctx: RequestContext, set_ids: Sequence[str]) -> None:
         """Have any conductor look at these sets."""
         self._put(
-            (self._conductors, ctx, "look_again", {"set_ids": list(set_ids)})
+            self._conductors, ctx, "look_again", {"set_ids": list(set_ids)}
         )
 
     def assign(self, host: str, message: dict[str, Any]) -> None:
         """Tell the agent of ``host`` what changed of its list."""
         self._put(
-            (
-                self._agents.prepare(server=host),
-                RequestContext(overwrite=False),
-                "assign",
-                {"message": message},
-            )
+            self._agents.prepare(server=host),
+            RequestContext(overwrite=False),
+            "assign",
+            {"message": message},
         )
 
-    def stop(self, timeout: float = 5) -> None:
-        """Wait until what is queued is sent, ``timeout`` seconds at most."""
-        with self._change:
-            self._stopping = True
-            self._change.notify()
-            thread = self._thread
-        if thread:
-            thread.join(timeout)
+    def _put(
+        self,
+        client: Any,
+        ctx: RequestContext,
+        method: str,
+        arguments: dict[str, Any],
+    ) -> None:
+        self._outbox.put([(client, ctx, method, arguments)])
 
-    def _put(self, cast: tuple[Any, ...]) -> None:
-        with self._change:
-            self._waiting.append(cast)
-            # Started late, so that it belongs to the process that uses it.
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._run, name="rpc-sender", daemon=True
-                )
-                self._thread.start()
-            self._change.notify()
 
-    def _run(self) -> None:
-        while True:
-            with self._change:
-                while not self._waiting and not self._stopping:
-                    self._change.wait()
-                if not self._waiting:
-                    return
-                client, ctx, method, arguments = self._waiting.popleft()
-            try:
-                client.cast(ctx, method, **arguments)
-            except Exception as error:
-                LOG.warning(
-                    "%s could not be sent, a sweep will make up for it: %s",
-                    method,
-                    error,
-                )
+def _cast(casts: Sequence[_Cast]) -> None:
+    for client, ctx, method, arguments in casts:
+        try:
+            client.cast(ctx, method, **arguments)
+        except Exception as error:
+            LOG.warning(
+                "%s could not be sent, a sweep will make up for it: %s",
+                method,
+                error,
+            )

@@ -11,22 +11,26 @@ import logging
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from caas.agent import actions as act
 from caas.agent import config, probes
-from caas.agent.found import Container, Found
+from caas.agent.found import Container, Found, iso
+from caas.agent.logs import FormerLogs
 from caas.drivers.image import base as image_base
 from caas.drivers.network import base as network_base
 from caas.drivers.runtime import base as runtime_base
 from caas.drivers.volume import base as volume_base
 from caas.model import spec, wire
+from caas.model.states import Desired
 
 LOG = logging.getLogger(__name__)
 
 Call = Callable[[], Any]
 Ask = Callable[[spec.HealthCheck, int, str | None], str]
+Tell = Callable[[wire.AgentEvent], None]
 
 #: What a driver raises when something did not work.
 DRIVER_ERRORS = (
@@ -71,6 +75,9 @@ def netns_of(pid: int) -> str | None:
 class Hands:
     """:param netns: how to identify the network namespace of a process.
     :param ask: how to check health over the network, see :mod:`probes`.
+    :param tell: told what conductors are to know of images.
+    :param former: keeps the logs of containers that are removed, if any are
+        to be kept.
     :ivar images: references by digest that the engine is known to have.
     """
 
@@ -80,12 +87,18 @@ class Hands:
         netns: Callable[[int], str | None] = netns_of,
         ask: Ask = probes.probe,
         clock: Callable[[], float] = time.time,
+        tell: Tell = lambda _event: None,
+        former: FormerLogs | None = None,
     ) -> None:
         self.drivers = drivers
         self.images: dict[str, str] = {}
         self._netns = netns
         self._ask = ask
         self._clock = clock
+        self._tell = tell
+        # when those under way were begun, by digest
+        self._pulls: dict[str, float] = {}
+        self._former = former
         self._looking = threading.Lock()
         self._releasing = threading.BoundedSemaphore(RELEASES)
 
@@ -154,8 +167,8 @@ class Hands:
                 return functools.partial(
                     runtime.signal, found.containers[name].id, signal
                 )
-            case act.Remove(_, runtime_id):
-                return functools.partial(runtime.remove, runtime_id)
+            case act.Remove(name, runtime_id):
+                return self._remove(name, runtime_id, set_id, wanted, found)
             case act.Release():
                 return functools.partial(
                     Slow, functools.partial(self._release, set_id)
@@ -180,7 +193,10 @@ class Hands:
                 return self._probe(name, check, wanted, found)
             case act.EnsureImage(digest):
                 return functools.partial(
-                    self._ensure, _container_of(wanted, digest), progress
+                    self._ensure,
+                    wanted.id,
+                    _container_of(wanted, digest),
+                    progress,
                 )
             case act.MakeVolume(sub_paths):
                 return functools.partial(
@@ -276,6 +292,47 @@ class Hands:
             return stop()
 
         # the engine keeps the caller waiting
+        return functools.partial(Slow, call)
+
+    def _remove(
+        self,
+        name: str,
+        runtime_id: str,
+        set_id: str,
+        wanted: wire.Wanted | None,
+        found: Found,
+    ) -> Call:
+        remove = functools.partial(self.drivers.runtime.remove, runtime_id)
+        there = found.containers.get(name)
+        if (
+            # of a set that goes, everything goes
+            wanted is None
+            or wanted.desired == Desired.DELETED
+            or wanted.incarnation != found.incarnation
+            or there is None
+            or there.id != runtime_id
+            or not there.member
+            or self._former is None
+        ):
+            return remove
+        former, member = self._former, there.member
+
+        def call() -> None:
+            try:
+                log = self.drivers.runtime.log_file(runtime_id)
+                if log is not None:
+                    former.keep(set_id, member, name, runtime_id, log)
+            except (OSError, runtime_base.EngineError) as error:
+                LOG.warning(
+                    "Set %s (%s): the log of container %s is lost with it: %s",
+                    set_id,
+                    wanted.request_id,
+                    name,
+                    error,
+                )
+            remove()
+
+        # it may have to be copied
         return functools.partial(Slow, call)
 
     def _start(self, name: str, wanted: wire.Wanted, found: Found) -> Call:
@@ -395,6 +452,7 @@ class Hands:
 
     def _ensure(
         self,
+        set_id: str,
         container: wire.WantedContainer,
         progress: Callable[[str, str], None],
     ) -> str | Slow:
@@ -411,10 +469,59 @@ class Hands:
             return reference
         return Slow(
             functools.partial(
-                self.drivers.image.ensure,
+                self._pull,
+                set_id,
                 image,
                 container.pull,
                 functools.partial(progress, image.digest),
+            )
+        )
+
+    def _pull(
+        self,
+        set_id: str,
+        image: spec.ImageRef,
+        leave: wire.Pull | None,
+        progress: Callable[[str], None],
+    ) -> str:
+        """Have the image; what many sets wait for is told of once."""
+        with self._looking:
+            self._pulls.setdefault(image.digest, self._clock())
+        # what will be tried again is no news yet
+        refused: str | None = None
+        try:
+            reference = self.drivers.image.ensure(image, leave, progress)
+            refused = ""
+            return reference
+        except image_base.ImageError as error:
+            refused = error.message if error.permanent else None
+            raise
+        finally:
+            with self._looking:
+                began = self._pulls.pop(image.digest, None)
+            if began is not None and refused is not None:
+                self._pulled(set_id, image, began, refused)
+
+    def _pulled(
+        self, set_id: str, image: spec.ImageRef, began: float, refused: str
+    ) -> None:
+        now = self._clock()
+        self._tell(
+            wire.AgentEvent(
+                id=str(uuid.uuid4()),
+                set_id=set_id,
+                action="image.pull",
+                at=iso(now) or "",
+                result="error" if refused else "success",
+                reason=refused,
+                object_id=image.id,
+                details={
+                    "image": image.ref,
+                    "digest": image.digest,
+                    "size": image.size,
+                    "seconds": round(now - began, 3),
+                    "set_id": set_id,
+                },
             )
         )
 
@@ -423,6 +530,8 @@ class Hands:
             self.drivers.network.unplug(set_id)
             self.drivers.volume.delete(set_id)
             self.drivers.runtime.group(set_id, None)
+            if self._former is not None:
+                self._former.remove(set_id)
 
     def _refresh(
         self, set_id: str

@@ -18,7 +18,7 @@ from caas.agent.pool import Pool
 from caas.agent.state import State
 from caas.drivers.runtime import base
 from caas.model import wire
-from caas.model.states import Phase
+from caas.model.states import Desired, Phase
 
 LOG = logging.getLogger(__name__)
 
@@ -123,6 +123,22 @@ class Keeper:
                 ),
                 key=lambda seen: (order.get(seen.member, 0), seen.name),
             )
+
+    def members(self, incarnation: int) -> dict[str, str] | None:
+        """See :meth:`caas.agent.streams.link.Sets.members`."""
+        with self._lock:
+            target = self.target
+            if target is None or target.incarnation != incarnation:
+                return None
+            if not self.found.known:
+                # what there is of it is not told yet
+                return None
+            if target.desired == Desired.DELETED and not any(
+                name != INFRA for name in self.found.containers
+            ):
+                return None
+            ordered = sorted(target.containers, key=lambda c: c.spec.index)
+            return {c.id: c.spec.name for c in ordered}
 
     def infra_pid(self) -> int:
         """Of the first process of the infra container, 0 without."""

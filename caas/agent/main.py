@@ -1,15 +1,19 @@
 """The agent: what it is made of and how the parts are joined."""
 
 import dataclasses
+import datetime
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from caas.agent import report
 from caas.agent.events import Watcher
+from caas.agent.fitness.finding import Verdict
 from caas.agent.hands import DRIVER_ERRORS, Drivers, Hands, netns_of
 from caas.agent.ledger import Change, Ledger
+from caas.agent.logs import FormerLogs
 from caas.agent.plan import Rules
 from caas.agent.pool import Pool
 from caas.agent.state import State
@@ -25,6 +29,14 @@ ENGINE_WAIT = 2.0
 
 #: How often is set right what somebody else may have changed (s).
 TEND_INTERVAL = 60.0
+
+#: How often a host looks at itself (s); one that is unfit more often, as it
+#: may be mended.
+LOOK_INTERVAL, UNFIT_INTERVAL = 600.0, 60.0
+
+#: Says whether the host is fit for sets, see
+#: :meth:`caas.agent.fitness.look.Fitness.look`.
+Look = Callable[[bool], Verdict]
 
 RULES = Rules()
 
@@ -56,7 +68,8 @@ class Settings:
 
 class Agent:
     """:param sync: sends a report to a conductor and returns its answer.
-    :param netns: see :class:`caas.agent.hands.Hands`.
+    :param netns: and ``former``: see :class:`caas.agent.hands.Hands`.
+    :param look: says whether the host is fit for sets.
     :ivar streams_at: set before the start, see :class:`wire.HostFacts`.
     """
 
@@ -67,9 +80,18 @@ class Agent:
         state: State,
         sync: report.Sync,
         netns: Callable[[int], str | None] = netns_of,
+        look: Look = lambda thorough: Verdict(),
+        former: FormerLogs | None = None,
     ) -> None:
+        self._state = state
+        self._sync = sync
+        self._look = look
+        self._verdict = Verdict()
+        self._known: wire.HostFacts | None = None
+        self._telling = threading.Lock()
         self._settings = settings
         self._drivers = drivers
+        self._former = former
         self.streams_at = ""
         self._pool = Pool(settings.workers)
         self._looked = threading.Event()
@@ -82,14 +104,14 @@ class Agent:
         )
         self._reporter = report.Reporter(
             ledger,
-            sync,
+            self._report,
             self._changed,
             heartbeat=settings.heartbeat,
             gather=settings.gather,
         )
         self._worker = Worker(
             settings.host,
-            Hands(drivers, netns),
+            Hands(drivers, netns, tell=self._reporter.note, former=former),
             self._pool,
             state,
             self._reporter,
@@ -103,8 +125,9 @@ class Agent:
             settings.host,
             inventory=self._inventory,
             event=self._worker.event,
-            trouble=self._worker.trouble,
+            trouble=self._trouble,
         )
+        self._troubled = False
 
     def start(self) -> None:
         self._pool.start()
@@ -114,6 +137,7 @@ class Agent:
         self._reporter.start()
         self._pool.later(self._settings.resync, self._resync)
         self._pool.later(self._settings.tend, self._tend)
+        self._pool.spawn(self._look_again)
 
     def stop(self) -> None:
         """Begin nothing more.  Containers are left as they are."""
@@ -130,16 +154,42 @@ class Agent:
         """Take in an ``assign`` of a conductor."""
         self._reporter.assign(message)
 
+    def _report(self, report: dict[str, Any]) -> dict[str, Any]:
+        reply = self._sync(report)
+        if networks := reply.get("networks"):
+            self._state.keep_networks(networks)
+            # one of them may clash with a network of this host
+            self._pool.submit(0, lambda: self._judge(thorough=False))
+        return reply
+
     def _changed(self, change: Change) -> None:
         self._worker.apply(change)
 
     def _inventory(self, containers: Sequence[base.RuntimeContainer]) -> None:
         try:
-            self._reporter.set_facts(self._facts())
+            self._known = self._facts()
         except DRIVER_ERRORS as error:
             LOG.error("What this host has cannot be told: %s", error)
+        self._judge(thorough=False)
         self._worker.inventory(containers)
         self._looked.set()
+
+    def _trouble(self, reason: str | None) -> None:
+        """See :class:`Watcher`."""
+        self._worker.trouble(reason)
+        if bool(reason) == self._troubled or reason == "":
+            return
+        self._troubled = bool(reason)
+        self._reporter.note(
+            wire.AgentEvent(
+                id=str(uuid.uuid4()),
+                set_id="",
+                action="host.engine-down" if reason else "host.engine-up",
+                at=datetime.datetime.now(datetime.UTC).isoformat(),
+                result="error" if reason else "success",
+                reason=reason or "",
+            )
+        )
 
     def _resync(self) -> None:
         self._pool.later(self._settings.resync, self._resync)
@@ -156,8 +206,30 @@ class Agent:
         except DRIVER_ERRORS as error:
             LOG.error("The limits of sets cannot be looked at: %s", error)
 
+    def _look_again(self) -> None:
+        """On a thread of its own: what hangs takes long to tell so."""
+        self._judge(thorough=True)
+        self._pool.later(
+            UNFIT_INTERVAL if self._verdict.unfit else LOOK_INTERVAL,
+            lambda: self._pool.spawn(self._look_again),
+        )
+
+    def _judge(self, *, thorough: bool) -> None:
+        """Have conductors know whether this host is fit, and what it is."""
+        verdict = self._look(thorough)
+        with self._telling:
+            self._verdict = verdict
+            if self._known is not None:
+                self._reporter.set_facts(
+                    dataclasses.replace(
+                        self._known,
+                        unfit=verdict.unfit,
+                        warnings=verdict.warnings,
+                    )
+                )
+
     def _left(self) -> Collection[str]:
-        left: set[str] = set()
+        left = set(self._former.list()) if self._former else set()
         for driver in (self._drivers.volume, self._drivers.network):
             try:
                 left.update(driver.list())

@@ -124,6 +124,12 @@ class Reporter:
             elif events:
                 self._hurry(LINGER)
 
+    def note(self, event: wire.AgentEvent) -> None:
+        """Tell of something beside the state of a set."""
+        with self._cond:
+            self._ledger.note(event)
+            self._hurry(LINGER)
+
     def set_facts(self, facts: wire.HostFacts) -> None:
         with self._cond:
             self._ledger.set_facts(facts)

@@ -6,7 +6,9 @@ one.  It is not forced to the disk: what a power cut takes from it comes again
 with the first full list, and all containers have ended by then anyway.
 """
 
+import contextlib
 import fcntl
+import ipaddress
 import json
 import logging
 import os
@@ -22,6 +24,65 @@ LOG = logging.getLogger(__name__)
 
 class StateError(Exception):
     """The state cannot be used; the message says why."""
+
+
+def folder(state_path: str) -> pathlib.Path:
+    """Where the state of an agent is below its [agent] state_path."""
+    return pathlib.Path(state_path) / "agent"
+
+
+def load(
+    path: pathlib.Path,
+) -> dict[str, tuple[list[wire.Wanted], dict[str, Any]]]:
+    """What an agent keeps in its folder: see :meth:`State.load`.
+
+    Needs no lock: files are replaced as a whole.
+    """
+    loaded = {}
+    for file in sorted((path / "sets").glob("*.json")):
+        try:
+            data = json.loads(file.read_text())
+            wanted = [wire.Wanted.from_dict(w) for w in data["wanted"]]
+            loaded[file.stem] = wanted, dict(data["book"])
+        except FileNotFoundError:
+            continue
+        except (ValueError, KeyError, TypeError) as error:
+            LOG.error("%s cannot be read and is left out: %s", file, error)
+    return loaded
+
+
+def networks(path: pathlib.Path) -> list[str]:
+    """Networks that addresses of sets are of, as far as an agent was told."""
+    found: dict[str, None] = {}
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+        told = json.loads((path / "networks").read_text())
+        found.update(dict.fromkeys(told))
+    for wanted, _ in load(path).values():
+        for one in wanted:
+            if one.nic is not None:
+                found.setdefault(
+                    str(
+                        ipaddress.ip_network(
+                            f"{one.nic.address}/{one.nic.prefix_len}",
+                            strict=False,
+                        )
+                    )
+                )
+    return list(found)
+
+
+def holder(path: pathlib.Path) -> int | None:
+    """Process id of the agent that works with a folder now, None without."""
+    try:
+        there = os.stat(path / "lock")
+    except FileNotFoundError:
+        return None
+    device = f"{os.major(there.st_dev):02x}:{os.minor(there.st_dev):02x}"
+    for line in pathlib.Path("/proc/locks").read_text().splitlines():
+        words = line.split()
+        if words[1] == "FLOCK" and words[5] == f"{device}:{there.st_ino}":
+            return int(words[4])
+    return None
 
 
 class State:
@@ -64,15 +125,11 @@ class State:
 
     def load(self) -> dict[str, tuple[list[wire.Wanted], dict[str, Any]]]:
         """The incarnations wanted and the books of each set, by id."""
-        loaded = {}
-        for path in sorted(self._sets.glob("*.json")):
-            try:
-                data = json.loads(path.read_text())
-                wanted = [wire.Wanted.from_dict(w) for w in data["wanted"]]
-                loaded[path.stem] = wanted, dict(data["book"])
-            except (ValueError, KeyError, TypeError) as error:
-                LOG.error("%s cannot be read and is left out: %s", path, error)
-        return loaded
+        return load(self._path)
+
+    def keep_networks(self, networks: Iterable[str]) -> None:
+        """Note the networks that conductors take addresses of sets from."""
+        self._write(self._path / "networks", json.dumps(list(networks)))
 
     def save(
         self,

@@ -84,6 +84,7 @@ class Worker:
         for set_id in sorted(ids):
             if validate.is_id(set_id):
                 self.look(set_id)
+                self._tell(set_id)
             else:
                 LOG.error("A set with the id %r is left alone", set_id)
 
@@ -110,6 +111,7 @@ class Worker:
             self._keeper(set_id).inventory(
                 there, self._hands.namespaces(there)
             )
+            self._tell(set_id)
 
     def event(self, event: base.RuntimeEvent) -> None:
         set_id = event.labels.get(base.LABEL_SET, "")
@@ -118,6 +120,9 @@ class Worker:
         # one nobody knows matters when something of it begins to run
         if known or (event.action == "start" and validate.is_id(set_id)):
             self._keeper(set_id).event(event)
+        self._tell(set_id)
+
+    def _tell(self, set_id: str) -> None:
         with self._lock:
             told = list(self._watches.get(set_id, ()))
         for tell in told:
@@ -134,6 +139,14 @@ class Worker:
         with self._lock:
             keeper = self._keepers.get(set_id)
         return keeper.infra_pid() if keeper else 0
+
+    def members(self, set_id: str, incarnation: int) -> dict[str, str] | None:
+        with self._lock:
+            keeper = self._keepers.get(set_id)
+        return keeper.members(incarnation) if keeper else None
+
+    def silent(self) -> bool:
+        return self._shared.trouble is not None
 
     def watch(self, set_id: str, tell: Callable[[], None]) -> None:
         with self._lock:
@@ -171,8 +184,11 @@ class Worker:
         self._shared.trouble = reason
         with self._lock:
             keepers = list(self._keepers.values())
+            watched = list(self._watches)
         for keeper in keepers:
             keeper.look()
+        for set_id in watched:
+            self._tell(set_id)
 
     def _keeper(self, set_id: str) -> Keeper:
         with self._lock:

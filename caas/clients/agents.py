@@ -24,6 +24,10 @@ _BY_CODE: dict[int, type[exception.CaasError]] = {
     409: exception.Conflict,
 }
 
+#: Seconds between pings.  One that cannot be delivered tells that the other
+#: side is gone; that none comes back may only mean that it is behind.
+PING = 20.0
+
 #: Said when there is no way to a host; the log has what went wrong.
 NO_WAY = "The host of the set cannot be reached; try again later."
 
@@ -77,6 +81,9 @@ def opening(address: str) -> dict[str, Any]:
         "subprotocols": [streams.AGENT_PROTOCOL],
         "compression": None,
         "max_size": streams.LARGEST_TEXT,
+        # who is slow to read does not answer either; see PING
+        "ping_interval": PING,
+        "ping_timeout": None,
         # agents are reached directly, whatever the environment says
         "proxy": None,
         "user_agent_header": None,
@@ -112,7 +119,7 @@ class Agents:
                 close_timeout=1,
             ) as socket:
                 socket.send(json.dumps(ask.to_dict()))
-                answer = socket.recv(settings.answer_timeout)
+                answer = socket.recv(timeout=settings.answer_timeout)
         except (OSError, WebSocketException) as error:
             LOG.warning(
                 "Set %s (%s): %s: no answer of host %s at %s: %s",

@@ -18,11 +18,13 @@ from oslo_log import log as logging
 from stevedore import driver
 
 from caas import conf, rpc
+from caas.agent.fitness.look import Fitness
 from caas.agent.hands import Drivers
+from caas.agent.logs import FormerLogs
 from caas.agent.main import Agent, Settings
 from caas.agent.plan import Rules
-from caas.agent.state import State, StateError
-from caas.agent.streams import address, server, verbs
+from caas.agent.state import State, StateError, folder
+from caas.agent.streams import address, archives, server, verbs
 from caas.context import RequestContext
 from caas.model import spec
 
@@ -92,7 +94,9 @@ def _signals() -> int:
     return reader
 
 
-def _streams(agent: Agent, runtime: Any) -> server.StreamServer | None:
+def _streams(
+    agent: Agent, runtime: Any, former: FormerLogs
+) -> server.StreamServer | None:
     """Begin to let proxies in, if they can be told from others.
 
     :raises OSError: it cannot listen, or a file is of no use.
@@ -111,7 +115,12 @@ def _streams(agent: Agent, runtime: Any) -> server.StreamServer | None:
             proxy_name=options.proxy_name,
             max_streams=options.max_streams,
         ),
-        verbs.verbs(agent.sets, runtime),
+        verbs.verbs(
+            agent.sets,
+            runtime,
+            former,
+            archives.Limits(options.max_copy_mb, options.max_copies),
+        ),
     )
     port = streams.start()
     agent.streams_at = f"{options.address or address.own()}:{port}"
@@ -125,16 +134,26 @@ def main() -> int:
     logging.setup(CONF, "caas")
     transport = rpc.transport(CONF)
     try:
-        state = State(pathlib.Path(CONF.agent.state_path) / "agent")
+        state = State(folder(CONF.agent.state_path))
     except (StateError, OSError) as error:
         LOG.error("%s", error)
         return 1
     drivers = Drivers(*map(_load, ("runtime", "network", "volume", "image")))
+    former = FormerLogs(
+        pathlib.Path(CONF.agent.state_path) / "logs",
+        CONF.docker.log_former,
+        CONF.docker.log_former_mb,
+    )
     agent = Agent(
-        _settings(), drivers, state, rpc.ConductorClient(transport).sync
+        _settings(),
+        drivers,
+        state,
+        rpc.ConductorClient(transport).sync,
+        look=Fitness(CONF).look,
+        former=former,
     )
     try:
-        streams = _streams(agent, drivers.runtime)
+        streams = _streams(agent, drivers.runtime, former)
     except OSError as error:
         LOG.error("Proxies cannot be let in: %s", error)
         return 1

@@ -11,7 +11,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_service import service
 
-from caas import conf, exception, pull, rpc
+from caas import conf, exception, notifications, pull, rpc
 from caas.conductor.main import Conductor
 from caas.conductor.settings import Settings
 from caas.store.engine import Store
@@ -31,8 +31,12 @@ class Service(service.Service):  # type: ignore[misc]
         self._ended = threading.Event()
         transport = rpc.transport(CONF)
         self._sender = rpc.Sender(transport)
+        self._publisher = notifications.publisher(
+            CONF, "caas-conductor", lambda: Store(CONF)
+        )
+        publish = self._publisher.events if self._publisher else None
         self._conductor = Conductor(
-            Store(CONF),
+            Store(CONF, publish),
             Settings.from_conf(CONF),
             _tokens(),
             self._sender.assign,
@@ -61,6 +65,8 @@ class Service(service.Service):  # type: ignore[misc]
             closing.join(GRACE)
         self._conductor.stop(GRACE)
         self._sender.stop(GRACE)
+        if self._publisher is not None:
+            self._publisher.stop(GRACE)
         self._ended.set()
 
     def _close(self) -> None:

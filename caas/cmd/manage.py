@@ -4,17 +4,18 @@ It talks to the database itself, so it works while nothing else runs.
 """
 
 import argparse
+import contextlib
 import datetime
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cryptography import fernet
 from oslo_config import cfg
 from oslo_db import exception as db_exception
 
-from caas import certificates, conf, context, exception
+from caas import certificates, conf, context, exception, notifications
 from caas.core import flavors, hosts
 from caas.core.deps import Deps, NoImages
 from caas.model.query import Query
@@ -24,14 +25,20 @@ from caas.store.engine import Store, utcnow
 CONF = cfg.CONF
 
 
-def _deps() -> Deps:
-    return Deps(
-        store=Store(CONF),
+@contextlib.contextmanager
+def _deps() -> Iterator[Deps]:
+    publisher = notifications.publisher(
+        CONF, "caas-manage", lambda: Store(CONF)
+    )
+    yield Deps(
+        store=Store(CONF, publisher.events if publisher else None),
         notify=lambda _ctx, _ids: None,
         images=NoImages(),
         quota_defaults={},
         heartbeat_timeout=CONF.conductor.heartbeat_timeout,
     )
+    if publisher is not None:
+        publisher.stop()
 
 
 def db_sync(args: argparse.Namespace) -> None:
@@ -52,30 +59,33 @@ def db_version(args: argparse.Namespace) -> None:
 
 def db_purge(args: argparse.Namespace) -> None:
     before = utcnow() - datetime.timedelta(days=args.days)
-    for table, rows in purge.purge(Store(CONF), before).items():
+    removed, _ = purge.purge(Store(CONF), before, before)
+    for table, rows in removed.items():
         print(f"{table}: {rows} removed")
 
 
 def flavor_create(args: argparse.Namespace) -> None:
-    created = flavors.create(
-        _deps(),
-        context.for_service(),
-        {
-            "name": args.flavor_name,
-            "vcpus": args.vcpus,
-            "memory_mb": args.memory,
-            "disk_gb": args.disk,
-            "description": args.description,
-        },
-    )
+    with _deps() as deps:
+        created = flavors.create(
+            deps,
+            context.for_service(),
+            {
+                "name": args.flavor_name,
+                "vcpus": args.vcpus,
+                "memory_mb": args.memory,
+                "disk_gb": args.disk,
+                "description": args.description,
+            },
+        )
     print(f"Flavor {created.name} has the id {created.id}.")
 
 
 def host_list(args: argparse.Namespace) -> None:
-    deps = _deps()
     now = utcnow()
     query = Query(limit=sys.maxsize, sort_key="name", sort_dir="asc")
-    for host in hosts.list_(deps, context.for_service(), query):
+    with _deps() as deps:
+        found = hosts.list_(deps, context.for_service(), query)
+    for host in found:
         print(
             host.name,
             host.status(now, deps.heartbeat_timeout).value,
@@ -87,7 +97,8 @@ def host_list(args: argparse.Namespace) -> None:
 
 
 def host_forget(args: argparse.Namespace) -> None:
-    hosts.delete(_deps(), context.for_service(), args.host_name)
+    with _deps() as deps:
+        hosts.delete(deps, context.for_service(), args.host_name)
     print(f"Host {args.host_name} is forgotten.")
 
 

@@ -61,6 +61,8 @@ class Agents:
             answer.update(self._listing(host.id))
         if host.bare and parsed.facts is None:
             answer["facts"] = True
+        if parsed.facts is not None:
+            answer["networks"] = [str(self._settings.network.cidr)]
         return answer
 
     def _host(self, report: wire.Report) -> reports.Host:
@@ -111,7 +113,8 @@ class Agents:
                 )
                 return placements.version_of(conn, host.id), []
             changed: list[str] = []
-            rows = self._back(host, report, now)
+            rows = self._back(host, report, now) + _fitness(host, report)
+            rows += self._began(host, report)
             if report.sets or report.events:
                 intake = _Intake(conn, host, report, now)
                 rows += intake.run(self._settings.settle_timeout)
@@ -134,6 +137,22 @@ class Agents:
                 report.host,
                 "host.up",
                 reason=f"It had been silent since {host.last_seen} UTC.",
+            )
+        ]
+
+    def _began(
+        self, host: reports.Host, report: wire.Report
+    ) -> list[dict[str, Any]]:
+        """The event of an agent that was started anew."""
+        if not 0 < host.boot < report.boot:
+            return []
+        version = report.facts.agent_version if report.facts else ""
+        return [
+            _host_event(
+                host.id,
+                report.host,
+                "host.agent-start",
+                details={"version": version} if version else {},
             )
         ]
 
@@ -319,41 +338,66 @@ class _Intake:
             "details": happening.details,
         }
 
+    def _may_tell(
+        self, event: wire.AgentEvent, claimed: Collection[str]
+    ) -> bool:
+        """A host has a say about itself and what is, or was, its own."""
+        if not event.set_id:
+            return event.action.startswith("host.")
+        item = self._seen.get(event.set_id)
+        return item is not None and (
+            event.set_id in claimed or item.host_id == self._host.id
+        )
+
     def _agent_events(self) -> list[dict[str, Any]]:
         claimed = {set_id for set_id, _ in self._claimed}
         mine = {
             event.id: event
             for event in self._report.events
-            if event.set_id in claimed
-            or (
-                event.set_id in self._seen
-                and self._seen[event.set_id].host_id == self._host.id
-            )
+            if self._may_tell(event, claimed)
         }
         if not mine:
             return []
         known = reports.known_events(self._conn, mine)
-        rows = []
-        for event in mine.values():
-            item = self._seen.get(event.set_id)
-            if event.id in known or item is None:
-                continue
-            details = {"container": event.container}
-            rows.append(
-                {
-                    "id": event.id,
-                    "at": reports.when(event.at) or self._now,
-                    "project_id": item.project_id,
-                    "object_type": "set",
-                    "object_id": event.set_id,
-                    "host": self._report.host,
-                    "action": event.action,
-                    "result": event.result,
-                    "reason": event.reason,
-                    "details": details if event.container else {},
-                }
-            )
-        return rows
+        named = {e.set_id for e in mine.values() if e.container}
+        ids = reports.container_ids(self._conn, named) if named else {}
+        return [
+            {
+                "id": event.id,
+                # a clock that is ahead must not put it above all others
+                "at": min(reports.when(event.at) or self._now, self._now),
+                **self._object(event),
+                # no longer than the columns: an event that cannot be
+                # written would come again for ever
+                "container": event.container[:63],
+                "container_id": ids.get((event.set_id, event.container), ""),
+                "host": self._report.host,
+                "action": event.action[:64],
+                "result": event.result[:16],
+                "reason": event.reason,
+                "details": event.details,
+            }
+            for event in mine.values()
+            if event.id not in known
+        ]
+
+    def _object(self, event: wire.AgentEvent) -> dict[str, Any]:
+        """What it is about, and whose that is."""
+        if not event.set_id:
+            return {"object_type": "host", "object_id": self._host.id}
+        project_id = self._seen[event.set_id].project_id
+        kind = event.action.partition(".")[0]
+        if kind == "image":
+            return {
+                "project_id": project_id,
+                "object_type": kind,
+                "object_id": event.object_id[:64],
+            }
+        return {
+            "project_id": project_id,
+            "object_type": "set",
+            "object_id": event.set_id,
+        }
 
 
 def _failed(item: Set, one: wire.SetReport) -> str:
@@ -395,6 +439,31 @@ def _host_event(
         "action": action,
         **fields,
     }
+
+
+def _fitness(host: reports.Host, report: wire.Report) -> list[dict[str, Any]]:
+    """The event of a host that is unfit now, for other reasons, or fit."""
+    facts = report.facts
+    if facts is None or ", ".join(facts.unfit_checks)[:255] == host.unfit:
+        return []
+    if facts.unfit:
+        return [
+            _host_event(
+                host.id,
+                report.host,
+                "host.unfit",
+                result="error",
+                reason=" ".join(facts.unfit),
+            )
+        ]
+    return [
+        _host_event(
+            host.id,
+            report.host,
+            "host.fit",
+            reason=f"It had been unfit ({host.unfit}).",
+        )
+    ]
 
 
 def silent_events(

@@ -65,6 +65,7 @@ class Settings:
     """Times in seconds; see :mod:`caas.conf.conductor`.
 
     :ivar name: of this conductor.
+    :ivar event_retention: days, 0 for ever; so is ``deleted_set_retention``.
     """
 
     name: str
@@ -76,6 +77,8 @@ class Settings:
     settle_timeout: float = 120
     ratios: Ratios = dataclasses.field(default_factory=Ratios)
     enable_new_hosts: bool = True
+    event_retention: int = 90
+    deleted_set_retention: int = 90
 
     @classmethod
     def from_conf(cls, conf: Any) -> "Settings":
@@ -94,6 +97,8 @@ class Settings:
                 group.disk_allocation_ratio,
             ),
             enable_new_hosts=group.enable_new_hosts,
+            event_retention=group.event_retention_days,
+            deleted_set_retention=group.deleted_set_retention_days,
         )
 
     def settle_time(self, attempts: int) -> float:

@@ -5,19 +5,34 @@ import datetime
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 
 from oslo_db import exception as db_exception
 
 from caas.conductor.agents import silent_events
 from caas.conductor.settings import Settings
-from caas.store import events, placements, reports, services
+from caas.store import (
+    duties,
+    events,
+    placements,
+    purge,
+    reports,
+    services,
+)
 from caas.store.engine import Store
 
 LOG = logging.getLogger(__name__)
 
 #: Sets taken up in one sweep.
 _MOST = 20_000
+#: Time between two searches for what is too old to be kept, give or take a
+#: quarter, and how long one may take of those in which it is found.
+_PURGE_EVERY = datetime.timedelta(hours=1)
+_PURGE_FOR = 2.0
+#: After so long one who took that on has died at it.
+_PURGE_LEASE = datetime.timedelta(minutes=5)
+_PURGE = "purge"
 #: A host silent for longer is no news.
 _NEWS = datetime.timedelta(days=1)
 
@@ -56,7 +71,7 @@ class Sweeper:
 
     def _run(self) -> None:
         while True:
-            for task in (self.beat, self.sets, self.hosts):
+            for task in (self.beat, self.sets, self.hosts, self.purge):
                 try:
                     task()
                 except Exception:
@@ -105,3 +120,44 @@ class Sweeper:
             events.add_many(conn, rows)
         for row in rows:
             LOG.warning("Host %s is down. %s", row["host"], row["reason"])
+
+    def purge(self) -> None:
+        """Remove what is too old to be kept, if it is our turn.
+
+        A little in each sweep, until there is no more: it must hold up
+        neither the sweeps nor the database.
+        """
+        settings = self._settings
+        now = self._clock()
+        until = now + _PURGE_LEASE
+        try:
+            with self._store.writer() as conn:
+                if not duties.take(conn, _PURGE, now, until):
+                    return
+        except db_exception.DBDuplicateEntry:
+            return
+        end = time.monotonic() + _PURGE_FOR
+        removed, all_ = purge.purge(
+            self._store,
+            _ago(now, settings.event_retention),
+            _ago(now, settings.deleted_set_retention),
+            lambda: time.monotonic() < end and not self._stopping.is_set(),
+        )
+        if any(removed.values()):
+            LOG.info(
+                "Removed for their age: %(events)d event(s), %(sets)d deleted "
+                "set(s) with %(containers)d container(s)",
+                removed,
+            )
+        jitter = random.uniform(0.75, 1.25)  # noqa: S311
+        with self._store.writer() as conn:
+            duties.end(
+                conn,
+                _PURGE,
+                until,
+                now + _PURGE_EVERY * jitter if all_ else now,
+            )
+
+
+def _ago(now: datetime.datetime, days: int) -> datetime.datetime | None:
+    return now - datetime.timedelta(days=days) if days else None

@@ -87,6 +87,7 @@ class View:
             name=row.name,
             zone=row.zone,
             enabled=row.enabled,
+            unfit=row.unfit,
             up=row.last_seen is not None
             and row.last_seen >= self.alive_since(now),
             capacity=capacity,

@@ -10,6 +10,10 @@ import pkgutil
 from types import ModuleType
 
 from oslo_config import cfg
+from oslo_log import log
+
+#: Libraries that tell more than an operator wants to know.
+_QUIET = ["websockets=WARNING", "asyncssh=WARNING"]
 
 
 def modules() -> list[ModuleType]:
@@ -23,5 +27,8 @@ def modules() -> list[ModuleType]:
 
 def register_all(conf: cfg.ConfigOpts) -> None:
     """Make the options of all groups known to ``conf``."""
+    log.set_defaults(
+        default_log_levels=[*log.get_default_log_levels(), *_QUIET]
+    )
     for module in modules():
         module.register(conf)

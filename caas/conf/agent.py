@@ -113,6 +113,13 @@ OPTS = [
         min=0,
         help="Memory in MiB kept for the system and the engine.",
     ),
+    cfg.ListOpt(
+        "tolerate",
+        default=[],
+        help="Names of checks ('caas-host check' shows them) that may find "
+        "this host unfit without keeping new sets away from it; it is still "
+        "told, as a warning.",
+    ),
     cfg.DictOpt(
         "labels",
         default={},

@@ -66,6 +66,20 @@ OPTS = [
         help="Whether a host may take sets from its first report on; if not, "
         "an administrator has to enable it.",
     ),
+    cfg.IntOpt(
+        "event_retention_days",
+        default=90,
+        min=0,
+        help="Days for which events are kept; 0 keeps them for ever. One "
+        "conductor at a time removes older ones, a little at a time.",
+    ),
+    cfg.IntOpt(
+        "deleted_set_retention_days",
+        default=90,
+        min=0,
+        help="Days for which sets that were deleted can be listed "
+        "(changes_since); 0 keeps them for ever.",
+    ),
 ]
 
 

@@ -66,8 +66,28 @@ OPTS = [
     cfg.IntOpt(
         "log_max_file",
         default=3,
+        min=2,
+        help="Log files of each container: the one that is written to, and "
+        "those it was before. With a single one all would be gone at once "
+        "when it is full.",
+    ),
+    cfg.IntOpt(
+        "log_former",
+        default=3,
+        min=0,
+        help="When a container of a set is replaced or removed, its log is "
+        "kept until the set is deleted. This many are kept of each "
+        "container, the oldest go first; 0 keeps none. They take no space "
+        "of their own until the engine has removed the container, if "
+        "[agent] state_path is on the same file system as the data of the "
+        "engine; else they are copied.",
+    ),
+    cfg.IntOpt(
+        "log_former_mb",
+        default=100,
         min=1,
-        help="Log files kept of each container.",
+        help="MiB that all these logs of one set may take; the oldest go "
+        "first.",
     ),
 ]
 

@@ -22,6 +22,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Origin, Subprotocol
 
 from caas import exception
+from caas.clients import agents
 from caas.console.relay import Relay
 from caas.core import sessions
 from caas.core.deps import Deps
@@ -72,7 +73,7 @@ class Console:
         self._deps = deps
         self._users = users
         self._relay = relay
-        self._count = 0
+        self._tasks: set[asyncio.Future[None]] = set()
         self._let_in: dict[ServerConnection, tuple[Session, Host]] = {}
 
     async def run(
@@ -96,6 +97,8 @@ class Console:
             compression=None,
             max_size=streams.LARGEST_TEXT,
             close_timeout=1,
+            ping_interval=agents.PING,
+            ping_timeout=None,
             server_header=None,
         )
         if started is not None:
@@ -107,6 +110,12 @@ class Console:
             _port(server),
         )
         await stop.wait()
+        # sessions first, so that they can say why they end
+        server.close(close_connections=False)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=FAREWELL)
         server.close()
         await server.wait_closed()
 
@@ -141,7 +150,7 @@ class Console:
             raise exception.NotFound(
                 "Nothing is at this path; open the URL of a session."
             )
-        if self._count + len(self._let_in) >= self._settings.max_sessions:
+        if len(self._tasks) + len(self._let_in) >= self._settings.max_sessions:
             raise exception.Unavailable(
                 f"This console has {self._settings.max_sessions} sessions "
                 "already; try again when one has ended."
@@ -170,11 +179,14 @@ class Console:
 
     async def _serve(self, connection: ServerConnection) -> None:
         session, host = self._let_in.pop(connection)
-        self._count += 1
+        serving = asyncio.ensure_future(
+            self._relay.serve(session, host, connection)
+        )
+        self._tasks.add(serving)
         try:
-            await self._relay.serve(session, host, connection)
+            await asyncio.wait([serving])
         finally:
-            self._count -= 1
+            self._tasks.discard(serving)
 
 
 class _Unauthorized(exception.CaasError):

@@ -249,6 +249,21 @@ def _details(before: Content, after: Content) -> dict[str, Any]:
     return {what: names for what, names in found.items() if names}
 
 
+def _touched_one(before: Content, after: Content) -> dict[str, str]:
+    """The container an event is about, if it is about one.
+
+    A renamed one goes by the name it had: that is what is asked for by who
+    wonders what became of it.
+    """
+    old = {m.id: m.spec for m in before.members}
+    new = {m.id: m.spec for m in after.members}
+    touched = [i for i in old | new if old.get(i) != new.get(i)]
+    if len(touched) != 1:
+        return {}
+    spec = old.get(touched[0]) or new[touched[0]]
+    return {"container": spec.name, "container_id": touched[0]}
+
+
 def _check_free(item: sets.Set) -> None:
     """:raises Conflict: it is being changed or deleted."""
     if item.change_revision:
@@ -351,6 +366,7 @@ def _write(
                 f"set.{action}",
                 project_id=item.project_id,
                 details=details,
+                **_touched_one(item.content, wanted),
             ),
         )
 
@@ -416,6 +432,7 @@ def take_back(
         result="error",
         reason=reason,
         details=_details(before, tried),
+        **_touched_one(before, tried),
     )
     return True
 

@@ -149,7 +149,9 @@ def _ask(
                 item.id,
                 action,
                 project_id=item.project_id,
-                details={"container": one.name, **(details or {})},
+                container=one.name,
+                container_id=one.id,
+                details=details or {},
             ),
         )
     deps.notify(ctx, [item.id])

@@ -79,7 +79,16 @@ def delete(deps: Deps, ctx: RequestContext, ident: str) -> None:
                 f"{host.used_sets} set(s) are still placed on host "
                 f"{host.name}; delete them first."
             )
-        events.add(conn, **_event(ctx, host, "host.delete", None))
+        events.add(
+            conn,
+            **_event(ctx, host, "host.delete", None),
+            # there is nothing else left to look it up in
+            details={
+                "name": host.name,
+                "zone": host.zone,
+                "labels": host.facts.get("labels", {}),
+            },
+        )
 
 
 def _event(

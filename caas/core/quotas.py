@@ -45,6 +45,7 @@ def _event(
 ) -> None:
     events.add(
         conn,
+        project_id=project_id,
         user_id=ctx.user_id,
         object_type="quota",
         object_id=project_id,

@@ -4,15 +4,33 @@ import dataclasses
 import datetime
 from typing import Any
 
+#: What events are about.
+OBJECT_TYPES = (
+    "set",
+    "host",
+    "image",
+    "flavor",
+    "keypair",
+    "quota",
+    "session",
+)
+
+#: How it ended; ``accepted``: not known yet, another event will tell.
+RESULTS = ("accepted", "success", "error")
+
 
 @dataclasses.dataclass(frozen=True)
 class Event:
+    """The columns are explained in :mod:`caas.store.tables`."""
+
     id: str
     at: datetime.datetime
     project_id: str | None
     user_id: str | None
     object_type: str
     object_id: str
+    container: str
+    container_id: str
     action: str
     result: str
     reason: str

@@ -14,7 +14,8 @@ version older than V1 asks for everything with its next ``sync``.
 ``sync`` (agent -> conductor, call) carries a :class:`Report`; the answer is
 ``{"version": V, "sets": None | [Wanted...]}``, where a list is everything the
 host is to run and was read *after* its version.  ``"facts": True`` in it asks
-for the :class:`HostFacts` once more.
+for the :class:`HostFacts` once more; ``"networks": [CIDR...]``, in the answer
+to those, are what addresses of sets will be of.
 """
 
 import dataclasses
@@ -185,10 +186,13 @@ class SetReport:
 
 @dataclasses.dataclass(frozen=True)
 class AgentEvent:
-    """Something that happened to a set between two reports.
+    """Something that happened between two reports.
 
     :ivar id: UUID, so that a repeated report writes it once.
-    :ivar action: e.g. ``container.exited``, ``container.restarted``.
+    :ivar set_id: the set it happened to, or for; "" for the host itself.
+    :ivar action: e.g. ``container.exited``, ``image.pull``, and ``host.*``
+        for what happened to the host itself.
+    :ivar object_id: of the image, where it is about one.
     """
 
     id: str
@@ -198,6 +202,8 @@ class AgentEvent:
     result: str = "success"
     container: str = ""
     reason: str = ""
+    object_id: str = ""
+    details: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,6 +212,9 @@ class HostFacts:
 
     :ivar streams: where proxies reach it, ``address:port``; "" for nowhere,
         see :mod:`caas.model.streams`.
+    :ivar unfit: why it is not fit for sets: sentences, each after the name of
+        a check and a colon.  None are placed there until there are none.
+    :ivar warnings: likewise, of what could be better.
     """
 
     capacity: spec.Resources
@@ -219,6 +228,13 @@ class HostFacts:
     os: str = ""
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
     streams: str = ""
+    unfit: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def unfit_checks(self) -> list[str]:
+        """Names of the checks it does not pass, each once."""
+        return sorted({one.partition(":")[0] for one in self.unfit})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,6 +270,8 @@ class Report:
             args["facts"] = dataclasses.replace(
                 facts,
                 capacity=spec.pick(spec.Resources, args["facts"]["capacity"]),
+                unfit=tuple(facts.unfit),
+                warnings=tuple(facts.warnings),
             )
         args["events"] = tuple(
             spec.pick(AgentEvent, e) for e in data.get("events") or ()

@@ -11,6 +11,12 @@ RULES = [
         "GET /v1/sets/{set_id}/events",
     ),
     rule(
+        "caas:events:get",
+        READER,
+        "Show an event.",
+        "GET /v1/events/{event_id}",
+    ),
+    rule(
         "caas:events:list:all_projects",
         ADMIN,
         "List the events of another project, or all, with those that belong "
@@ -18,10 +24,11 @@ RULES = [
         "GET /v1/events",
     ),
     rule(
-        "caas:events:list:host",
+        "caas:events:host",
         ADMIN,
-        "See on which host an event happened.",
+        "See on which host an event happened, and ask for those of a host.",
         "GET /v1/events",
+        "GET /v1/events/{event_id}",
         "GET /v1/sets/{set_id}/events",
     ),
 ]

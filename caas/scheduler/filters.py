@@ -43,6 +43,12 @@ def _lack(
     )
 
 
+def _checks(hosts: Sequence[Host]) -> str:
+    """What they do not pass.  Not which hosts: that is for operators."""
+    names = {name for host in hosts for name in host.unfit.split(", ")}
+    return ", ".join(sorted(names))
+
+
 UP = Filter(
     lambda host, request: host.up,
     lambda hosts, request: _is(hosts, "down"),
@@ -56,6 +62,10 @@ FILTERS = (
         lambda hosts, request: _is(hosts, "disabled"),
     ),
     UP,
+    Filter(
+        lambda host, request: not host.unfit,
+        lambda hosts, request: _is(hosts, f"unfit ({_checks(hosts)})"),
+    ),
     Filter(
         lambda host, request: request.zone in (None, host.zone),
         lambda hosts, request: _is(hosts, f"not in zone {request.zone}"),

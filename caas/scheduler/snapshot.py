@@ -15,6 +15,7 @@ class Host:
     :ivar capacity: what sets may take of it, allocation ratios applied.
     :ivar free: and what of that is left.
     :ivar up: it reported lately.
+    :ivar unfit: names of checks it does not pass; "" if it is fit.
     :ivar tie: order among equally good hosts; random, so that conductors
         with the same view do not all choose the same one.
     :ivar stamp: rises with every change, so that what was computed from an
@@ -34,6 +35,7 @@ class Host:
     tie: float = dataclasses.field(default_factory=random.random)
     stamp: int = 0
     gone: bool = False
+    unfit: str = ""
 
     def _state(self) -> tuple[object, ...]:
         return (
@@ -41,6 +43,7 @@ class Host:
             self.zone,
             self.enabled,
             self.up,
+            self.unfit,
             self.capacity,
             self.free_millicpus,
             self.free_memory_mb,
@@ -55,6 +58,7 @@ class Host:
         self.zone = other.zone
         self.enabled = other.enabled
         self.up = other.up
+        self.unfit = other.unfit
         self.capacity = other.capacity
         self.free_millicpus = other.free_millicpus
         self.free_memory_mb = other.free_memory_mb

@@ -34,6 +34,7 @@ _VIEW = sa.select(
     hosts.c.name,
     hosts.c.zone,
     hosts.c.enabled,
+    hosts.c.unfit,
     hosts.c.last_seen,
     hosts.c.millicpus,
     hosts.c.memory_mb,
@@ -65,7 +66,7 @@ def take(
 
     :param asked: of each set.
     :returns: False, and nothing is changed, if it has not that much, is
-        disabled, or has not reported since ``alive_since``.
+        disabled or unfit, or has not reported since ``alive_since``.
     """
     done = conn.execute(
         _TAKE,
@@ -97,6 +98,7 @@ _TAKE = (
     .where(
         hosts.c.id == sa.bindparam("b_host"),
         hosts.c.enabled.is_(True),
+        hosts.c.unfit == "",
         hosts.c.last_seen >= sa.bindparam("b_alive"),
         _fits(
             hosts.c.used_millicpus,

@@ -12,6 +12,12 @@ from oslo_db.sqlalchemy import enginefacade
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Where the connection of a writer keeps the events written through it.
+WRITTEN = "caas_events"
+
+#: Takes events, as dicts of their columns; must neither raise nor wait.
+Publish = Callable[[list[dict[str, Any]]], None]
+
 
 class Store:
     """Transactions on the database of caas.
@@ -20,8 +26,12 @@ class Store:
     transaction, committed on leaving ``writer`` without an exception.
     """
 
-    def __init__(self, conf: Any) -> None:
-        """:param conf: an oslo.config object with a ``[database]`` group."""
+    def __init__(self, conf: Any, publish: Publish | None = None) -> None:
+        """:param conf: an oslo.config object with a ``[database]`` group.
+        :param publish: told the events of each transaction once that is
+            committed.
+        """
+        self._publish = publish
         db_options.set_defaults(conf)
         self._facade = enginefacade.transaction_context()
         group = conf.database
@@ -66,8 +76,13 @@ class Store:
         with self.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 _begin_sqlite(connection)
+            written: list[dict[str, Any]] = []
+            if self._publish is not None:
+                connection.execution_options(**{WRITTEN: written})
             yield connection
             connection.commit()
+        if written and self._publish is not None:
+            self._publish(written)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -1,7 +1,7 @@
 """Events: written in the transaction that changes the state."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,14 +9,16 @@ import sqlalchemy as sa
 from caas.model import events as model
 from caas.model.query import Query
 from caas.store import paging
-from caas.store.engine import utcnow
+from caas.store.engine import WRITTEN, utcnow
 from caas.store.tables import events as t
 
-_SORT: dict[str, sa.ColumnElement[Any]] = {"at": t.c.at, "id": t.c.id}
+_SORT: dict[str, sa.ColumnElement[Any]] = {"at": t.c.at}
 
 _EMPTY: dict[str, Any] = {
     "project_id": None,
     "user_id": None,
+    "container": "",
+    "container_id": "",
     "result": "success",
     "reason": "",
     "request_id": "",
@@ -30,7 +32,11 @@ def add(conn: sa.Connection, **fields: Any) -> None:
 
 
 def add_many(conn: sa.Connection, rows: Iterable[dict[str, Any]]) -> None:
-    """Write events; keys are columns, ``id`` and ``at`` come by themselves."""
+    """Write events; keys are columns, ``id`` and ``at`` come by themselves.
+
+    Once the transaction is committed they also go to whoever the Store was
+    told to publish them to.
+    """
     now = utcnow()
     full = [
         {"id": str(uuid.uuid4()), "at": now, "details": {}, **_EMPTY, **row}
@@ -38,21 +44,46 @@ def add_many(conn: sa.Connection, rows: Iterable[dict[str, Any]]) -> None:
     ]
     if full:
         conn.execute(t.insert(), full)
+        written = conn.get_execution_options().get(WRITTEN)
+        if written is not None:
+            written.extend(full)
+
+
+def get(conn: sa.Connection, event_id: str) -> model.Event | None:
+    row = conn.execute(sa.select(t).where(t.c.id == event_id)).one_or_none()
+    return None if row is None else model.Event(**row._mapping)
 
 
 def list_(conn: sa.Connection, query: Query) -> list[model.Event]:
     """One page of events.
 
-    Filters: ``object_type``, ``object_id``, ``action``, ``result``,
-    ``request_id``, ``since`` (datetime).
+    Filters: ``object_type``, ``object_id``, ``container`` (name or id),
+    ``action`` (or what it begins with, as ``set.`` or ``set.*``),
+    ``result``, ``user_id``, ``request_id``, ``host`` (name), ``since``
+    (datetime), ``until`` (datetime, not included).
     """
     statement = sa.select(t)
     if query.project_id is not None:
         statement = statement.where(t.c.project_id == query.project_id)
     for key, value in query.filters.items():
-        if key == "since":
-            statement = statement.where(t.c.at >= value)
-        else:
-            statement = statement.where(t.c[key] == value)
+        clause = _FILTERS.get(key)
+        statement = statement.where(
+            t.c[key] == value if clause is None else clause(value)
+        )
     statement = paging.page(conn, statement, t, query, _SORT)
     return [model.Event(**row._mapping) for row in conn.execute(statement)]
+
+
+def _by_action(value: str) -> sa.ColumnElement[bool]:
+    start = value.removesuffix("*")
+    if start != value or value.endswith("."):
+        return t.c.action.startswith(start, autoescape=True)
+    return t.c.action == value
+
+
+_FILTERS: dict[str, Callable[[Any], sa.ColumnElement[bool]]] = {
+    "action": _by_action,
+    "container": lambda v: sa.or_(t.c.container == v, t.c.container_id == v),
+    "since": lambda v: t.c.at >= v,
+    "until": lambda v: t.c.at < v,
+}

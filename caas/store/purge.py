@@ -1,6 +1,7 @@
 """Remove what nobody asks for any more: old tombstones and events."""
 
 import datetime
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,33 +13,54 @@ from caas.store.tables import containers, events, history, sets
 BATCH = 500
 
 
-def purge(store: Store, before: datetime.datetime) -> dict[str, int]:
+def purge(
+    store: Store,
+    events_before: datetime.datetime | None,
+    sets_before: datetime.datetime | None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> tuple[dict[str, int], bool]:
     """Remove sets deleted before a time, with their containers and
-    history, and events from before it.
+    history, and events from before a time.
 
-    :param before: UTC without zone.
-    :returns: number of rows removed by table.
+    Times are UTC without zone, None to keep all.
+
+    :param go_on: asked between two transactions whether there is time for
+        one more.
+    :returns: number of rows removed by table, and whether that was all.
     """
     removed = {"sets": 0, "containers": 0, "events": 0}
-    while True:
-        with store.writer() as conn:
-            ids = _ids(conn, sets, sets.c.deleted_at < before)
-            gone = conn.execute(
-                containers.delete().where(containers.c.set_id.in_(ids))
-            )
-            removed["containers"] += gone.rowcount
-            conn.execute(history.delete().where(history.c.set_id.in_(ids)))
-            conn.execute(sets.delete().where(sets.c.id.in_(ids)))
-            removed["sets"] += len(ids)
-        if len(ids) < BATCH:
-            break
-    while True:
-        with store.writer() as conn:
-            ids = _ids(conn, events, events.c.at < before)
-            conn.execute(events.delete().where(events.c.id.in_(ids)))
-            removed["events"] += len(ids)
-        if len(ids) < BATCH:
-            return removed
+    for before, batch in ((sets_before, _sets), (events_before, _events)):
+        if before is None:
+            continue
+        while batch(store, before, removed) == BATCH:
+            if not go_on():
+                return removed, False
+    return removed, True
+
+
+def _sets(
+    store: Store, before: datetime.datetime, removed: dict[str, int]
+) -> int:
+    with store.writer() as conn:
+        ids = _ids(conn, sets, sets.c.deleted_at < before)
+        gone = conn.execute(
+            containers.delete().where(containers.c.set_id.in_(ids))
+        )
+        conn.execute(history.delete().where(history.c.set_id.in_(ids)))
+        conn.execute(sets.delete().where(sets.c.id.in_(ids)))
+    removed["containers"] += gone.rowcount
+    removed["sets"] += len(ids)
+    return len(ids)
+
+
+def _events(
+    store: Store, before: datetime.datetime, removed: dict[str, int]
+) -> int:
+    with store.writer() as conn:
+        ids = _ids(conn, events, events.c.at < before)
+        conn.execute(events.delete().where(events.c.id.in_(ids)))
+    removed["events"] += len(ids)
+    return len(ids)
 
 
 def _ids(

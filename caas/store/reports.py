@@ -17,24 +17,38 @@ from caas.store.tables import containers, events, hosts, sets
 @dataclasses.dataclass(frozen=True)
 class Host:
     """:ivar last_seen: before the report at hand; None for never.
+    :ivar boot: of the agent that reported then; 0 for never.
     :ivar bare: it has not said what it is.
+    :ivar unfit: names of checks it did not pass until now.
     """
 
     id: str
     last_seen: datetime.datetime | None
+    boot: int
     bare: bool
+    unfit: str = ""
 
 
 def find_host(conn: sa.Connection, name: str) -> Host | None:
     row = conn.execute(_FIND, {"b_name": name}).one_or_none()
     if row is None:
         return None
-    return Host(row.id, row.last_seen, bare=row.memory_mb == 0)
+    return Host(
+        row.id,
+        row.last_seen,
+        row.boot,
+        bare=row.memory_mb == 0,
+        unfit=row.unfit,
+    )
 
 
-_FIND = sa.select(hosts.c.id, hosts.c.last_seen, hosts.c.memory_mb).where(
-    hosts.c.name == sa.bindparam("b_name")
-)
+_FIND = sa.select(
+    hosts.c.id,
+    hosts.c.last_seen,
+    hosts.c.boot,
+    hosts.c.memory_mb,
+    hosts.c.unfit,
+).where(hosts.c.name == sa.bindparam("b_name"))
 
 
 def add_host(
@@ -89,6 +103,7 @@ def fence(
         values.update(
             dataclasses.asdict(report.facts.capacity),
             facts=dataclasses.asdict(report.facts),
+            unfit=", ".join(report.facts.unfit_checks)[:255],
             updated_at=now,
         )
     done = conn.execute(
@@ -346,6 +361,18 @@ def observe_containers(
         conn.execute(_INFRA, infra)
     if business:
         conn.execute(_BUSINESS, sorted(business, key=lambda v: v["b_id"]))
+
+
+def container_ids(
+    conn: sa.Connection, set_ids: Collection[str]
+) -> dict[tuple[str, str], str]:
+    """Ids of the containers of sets, by set and name."""
+    rows = conn.execute(
+        sa.select(
+            containers.c.set_id, containers.c.name, containers.c.id
+        ).where(containers.c.set_id.in_(set_ids))
+    )
+    return {(row.set_id, row.name): row.id for row in rows}
 
 
 def known_events(conn: sa.Connection, ids: Collection[str]) -> set[str]:

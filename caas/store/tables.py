@@ -182,6 +182,8 @@ hosts = sa.Table(
     sa.Column("millicpus", sa.BigInteger, nullable=False, default=0),
     sa.Column("memory_mb", sa.BigInteger, nullable=False, default=0),
     sa.Column("disk_gb", sa.BigInteger, nullable=False, default=0),
+    # names of checks that keep new sets away, see model.wire.HostFacts
+    sa.Column("unfit", sa.String(255), nullable=False, default=""),
     # model.wire.HostFacts as a dict
     sa.Column("facts", _dict(), nullable=False),
     sa.Column("boot", sa.BigInteger, nullable=False, default=0),
@@ -286,9 +288,12 @@ events = sa.Table(
     # NULL for what belongs to no project (hosts)
     sa.Column("project_id", sa.String(64)),
     sa.Column("user_id", sa.String(64)),
-    # set | host | flavor | keypair | quota
+    # of model.events.OBJECT_TYPES
     sa.Column("object_type", sa.String(16), nullable=False),
     sa.Column("object_id", sa.String(64), nullable=False),
+    # what it was about within the set that is the object; "" for all of it
+    sa.Column("container", sa.String(63), nullable=False, default=""),
+    _uuid("container_id", nullable=False, default=""),
     # e.g. set.create, set.schedule, container.exited
     sa.Column("action", sa.String(64), nullable=False),
     # accepted | success | error
@@ -298,9 +303,21 @@ events = sa.Table(
     # name of the host or conductor it happened on, for operators
     sa.Column("host", sa.String(255), nullable=False, default=""),
     sa.Column("details", _dict(), nullable=False),
-    sa.Index(None, "object_type", "object_id", "at"),
-    sa.Index(None, "project_id", "at"),
-    sa.Index(None, "at"),
+    # pages are in the order of time and id
+    sa.Index(None, "object_type", "object_id", "at", "id"),
+    sa.Index(None, "project_id", "at", "id"),
+    sa.Index(None, "host", "at", "id"),
+    sa.Index(None, "at", "id"),
+    sa.Index(None, "request_id"),
+)
+
+# What one conductor at a time does now and then.
+duties = sa.Table(
+    "duties",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    # until then it is left alone, or to the one who is at it
+    sa.Column("next_at", _time(), nullable=False),
 )
 
 # What somebody does inside a container, from the asking for it to its end:

@@ -1,5 +1,6 @@
 """The application of caas-api, and what ``api-paste.ini`` names of ours."""
 
+import atexit
 import os
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from oslo_log import log
 from oslo_middleware import cors
 from paste import deploy
 
-from caas import conf, rpc
+from caas import conf, notifications, rpc
 from caas.api.app import make_app
 from caas.api.operation import Settings
 from caas.api.pull import Pull
@@ -52,8 +53,11 @@ def app_factory(_global_conf: Any, **_local_conf: Any) -> WSGIApplication:
     """The API, as configured."""
     images = _images()
     sender = rpc.Sender(rpc.transport(CONF))
+    publisher = notifications.publisher(CONF, "caas-api", lambda: Store(CONF))
+    if publisher is not None:
+        atexit.register(publisher.stop)
     deps = Deps(
-        store=Store(CONF),
+        store=Store(CONF, publisher.events if publisher else None),
         notify=sender.look_again,
         images=images,
         quota_defaults={r: CONF.quota[r] for r in RESOURCES},

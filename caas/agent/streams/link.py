@@ -1,7 +1,7 @@
 """One stream, as the module of a verb sees it."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from websockets.asyncio.server import ServerConnection
@@ -54,11 +54,42 @@ class Sets(Protocol):
     def infra_pid(self, set_id: str) -> int:
         """Of the first process of its infra container, 0 without."""
 
+    def members(
+        self, set_id: str, incarnation: int
+    ) -> "Mapping[str, str] | None":
+        """Names of the business containers it is to have, by their id and in
+        order of Index, whether they are there or not; None if it is not (or
+        no longer) here."""
+
+    def silent(self) -> bool:
+        """Whether the engine does not answer."""
+
     def watch(self, set_id: str, tell: Callable[[], None]) -> None:
         """Have ``tell`` called, on any thread, when anything of the set may
         have changed; it must return at once."""
 
     def unwatch(self, set_id: str, tell: Callable[[], None]) -> None: ...
+
+
+def running(sets: Sets, ask: streams.Ask) -> Seen:
+    """The container that is asked for.
+
+    :raises Refused: it is not here, or nothing can be done in it now.
+    """
+    there = [
+        seen
+        for seen in sets.seen(ask.set_id, ask.incarnation) or ()
+        if seen.member == ask.container
+    ]
+    if not there:
+        raise Refused(404, "There is no such container on this host now.")
+    # while one is replaced there may be two
+    seen = next((s for s in there if s.state == "running"), there[0])
+    if seen.state == "paused":
+        raise Refused(409, "The container is paused; unpause it first.")
+    if seen.state != "running" or not seen.pid:
+        raise Refused(409, "The container does not run; start it first.")
+    return seen
 
 
 class Link:
@@ -105,6 +136,10 @@ class Link:
                 yield name, value
         except ConnectionClosed:
             return
+
+    async def closed(self) -> None:
+        """Return when the client is gone; nothing it sends is taken in."""
+        await self._socket.wait_closed()
 
     async def gone(self) -> None:
         """Return when the client is gone; what it sends is not looked at."""

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from caas.agent.streams.link import Link, Refused
 from caas.drivers.network.base import NetworkError
-from caas.drivers.runtime.base import EngineError
+from caas.drivers.runtime.base import Absent, Conflict, EngineError
 from caas.model import streams
 
 LOG = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ LOG = logging.getLogger(__name__)
 PATIENCE = 10.0
 #: Seconds streams have to end when the agent does.
 FAREWELL = 2.0
+#: Seconds between pings.
+PING = 10.0
 #: Threads for calls that block; a call takes some tens of ms as a rule.
 THREADS = 16
 
@@ -103,6 +105,10 @@ class StreamServer:
                 compression=None,
                 max_size=streams.LARGEST_TEXT,
                 close_timeout=FAREWELL,
+                # Who does not read does not answer either, and may be slow.
+                # A ping that cannot be delivered tells who is gone.
+                ping_interval=PING,
+                ping_timeout=None,
                 server_header=None,
             )
         except BaseException as error:
@@ -157,12 +163,23 @@ class StreamServer:
             await self._verbs[ask.verb](Link(socket, ask))
         except Refused as error:
             await _end(socket, error.code, error.message)
-        except (EngineError, NetworkError) as error:
+        except EngineError as error:
+            await _end(socket, _code(error), error.message)
+        except NetworkError as error:
             await _end(socket, 503, error.args[0])
         else:
             await socket.close()
         finally:
             self._count -= 1
+
+
+def _code(error: EngineError) -> int:
+    """What the engine cannot do, as of HTTP."""
+    if isinstance(error, Absent):
+        return 404
+    if isinstance(error, Conflict):
+        return 409
+    return 400 if error.permanent else 503
 
 
 def _port(server: Server) -> int:

@@ -17,7 +17,7 @@ _PAGING = (
     "all_projects",
     "project_id",
 )
-_TIMES = ("changes_since", "since")
+_TIMES = ("changes_since", "since", "until")
 
 
 def query_of(

@@ -143,7 +143,9 @@ class BridgeNetwork(base.Network):
                 self._records.put(set_id, Record(project_id))
             link = _link(ipr, name)
             if link is None:
-                ipr.link("add", ifname=name, kind="bridge", address=_mac(name))
+                ipr.link(
+                    "add", ifname=name, kind="bridge", address=mac_of(name)
+                )
                 link = _link(ipr, name)
                 assert link is not None
             index = int(link["index"])
@@ -325,8 +327,9 @@ def _drop_route(ipr: Any, address: str, bridge: int) -> None:
         ipr.route("del", dst=f"{address}/32", oif=bridge, scope="link")
 
 
-def _mac(name: str) -> str:
-    """A fixed address: else a bridge takes that of a port, and changes it."""
+def mac_of(name: str) -> str:
+    """The fixed address of a bridge of ours: else it takes that of a port, and
+    changes it."""
     digest = hashlib.sha256(name.encode()).digest()
     return ":".join(f"{b:02x}" for b in (0x02, *digest[:5]))
 

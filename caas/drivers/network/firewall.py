@@ -25,9 +25,13 @@ class Firewall:
     """:param bridges: pattern that matches the names of our bridges.
     :param chain: begins the names of our chains.
     :param command: iptables, of the back end that Docker uses.
+    :param told: level at which the log is told of what is written.
     """
 
-    def __init__(self, bridges: str, chain: str, command: str) -> None:
+    def __init__(
+        self, bridges: str, chain: str, command: str, told: int = logging.INFO
+    ) -> None:
+        self._told = told
         self._bridges = bridges
         self._forward = f"{chain}-FORWARD"
         self._nat = f"{chain}-POSTROUTING"
@@ -82,7 +86,7 @@ class Firewall:
             return
         text = "\n".join([f"*{table}", *lines, "COMMIT", ""])
         self._run(f"{self._command}-restore", "-w", "10", "-n", stdin=text)
-        LOG.info("Wrote %d lines to table %s", len(lines), table)
+        LOG.log(self._told, "Wrote %d lines to table %s", len(lines), table)
 
     def _run(self, *command: str, stdin: str = "") -> str:
         try:

@@ -18,14 +18,21 @@ import requests
 
 from caas.drivers.network import namespaces
 from caas.drivers.network.base import NetworkError
-from caas.drivers.runtime import base, cgroups, execution, infra, options
-from caas.drivers.runtime.engine import (
-    Absent,
-    Conflict,
-    Engine,
-    cannot_set,
-    translate,
+from caas.drivers.runtime import (
+    archives,
+    base,
+    cgroups,
+    changes,
+    execution,
+    infra,
+    inspection,
+    options,
+    processes,
+    streaming,
+    terminals,
 )
+from caas.drivers.runtime.base import Absent, Conflict
+from caas.drivers.runtime.engine import Engine, cannot_set, translate
 from caas.drivers.runtime.names import Names
 from caas.drivers.runtime.views import Views
 from caas.model import spec
@@ -61,6 +68,9 @@ class DockerRuntime(base.Runtime):
         self._conf = conf.docker
         self._deployment: str = conf.agent.deployment
         self._engine = Engine(conf.docker.url, conf.docker.timeout)
+        self._streaming = streaming.Streaming(
+            self._engine, conf.docker.url, conf.docker.timeout
+        )
         state = pathlib.Path(conf.agent.state_path)
         self._names = Names(state / "names")
         lxcfs = conf.docker.lxcfs
@@ -78,13 +88,20 @@ class DockerRuntime(base.Runtime):
         with self._engine.call("The engine cannot be asked what it is") as api:
             found = api.info()
             self._data = found["DockerRootDir"]
+            version = int(found.get("CgroupVersion") or 1)
+            # from now on cgroups are read without the engine
+            self._groups = self._groups or (
+                cgroups.Slices()
+                if found["CgroupDriver"] == "systemd"
+                else cgroups.Groups(version, self._conf.cgroup_root)
+            )
             return base.RuntimeInfo(
                 engine="docker",
                 version=found["ServerVersion"],
                 api_version=api.api_version,
                 storage_driver=found["Driver"],
                 cgroup_driver=found["CgroupDriver"],
-                cgroup_version=int(found.get("CgroupVersion") or 1),
+                cgroup_version=version,
                 kernel=found["KernelVersion"],
                 os=found["OperatingSystem"],
                 cpus=found["NCPU"],
@@ -331,6 +348,13 @@ class DockerRuntime(base.Runtime):
             and not cgroups.alike(limits, given[i], groups.SLACK)
         }
 
+    def log_file(self, runtime_id: str) -> pathlib.Path | None:
+        folder = pathlib.Path(self._data_root(), "containers")
+        if not folder.is_dir():
+            # an engine on another machine
+            return None
+        return folder / runtime_id / f"{runtime_id}-json.log"
+
     def tune(self, pid: int, sysctls: Mapping[str, str]) -> None:
         def write() -> None:
             for key, value in sysctls.items():
@@ -353,16 +377,59 @@ class DockerRuntime(base.Runtime):
         finally:
             os.close(namespace)
 
+    def usage(
+        self, set_id: str, runtime_ids: Sequence[str]
+    ) -> Mapping[str, base.Usage]:
+        groups = self._groups_of_engine()
+        found = {i: groups.usage(set_id, i) for i in ("", *runtime_ids)}
+        return {i: used for i, used in found.items() if used is not None}
+
+    def processes(
+        self, set_id: str, runtime_id: str
+    ) -> Sequence[base.Process]:
+        folder = self._groups_of_engine().folder(set_id, runtime_id)
+        return processes.read(processes.pids(folder))
+
+    async def exec(
+        self, runtime_id: str, command: base.Command
+    ) -> base.Terminal:
+        return await terminals.run(self._streaming, runtime_id, command)
+
+    async def attach(
+        self, runtime_id: str, *, stdin: bool, width: int = 0, height: int = 0
+    ) -> base.Terminal:
+        return await terminals.attach(
+            self._streaming,
+            self,
+            runtime_id,
+            stdin=stdin,
+            width=width,
+            height=height,
+        )
+
+    async def download(self, runtime_id: str, path: str) -> base.Download:
+        return await archives.download(self._streaming, runtime_id, path)
+
+    async def upload(self, runtime_id: str, path: str) -> base.Upload:
+        return await archives.upload(self._streaming, runtime_id, path)
+
+    async def diff(
+        self, runtime_id: str, most: int
+    ) -> tuple[Sequence[base.Change], bool]:
+        return await changes.diff(self._streaming, runtime_id, most)
+
+    async def inspect(self, runtime_id: str) -> Mapping[str, Any]:
+        found = await self._streaming.json(
+            "The container cannot be looked at",
+            "GET",
+            f"/containers/{runtime_id}/json",
+        )
+        return inspection.shown(found)
+
     def _groups_of_engine(self) -> cgroups.Groups | cgroups.Slices:
         if self._groups is None:
-            found = self.info()
-            self._groups = (
-                cgroups.Slices()
-                if found.cgroup_driver == "systemd"
-                else cgroups.Groups(
-                    found.cgroup_version, self._conf.cgroup_root
-                )
-            )
+            self.info()
+        assert self._groups is not None
         return self._groups
 
     def _limit(
@@ -539,6 +606,8 @@ class DockerRuntime(base.Runtime):
                 "Config": {
                     "max-size": self._conf.log_max_size,
                     "max-file": str(self._conf.log_max_file),
+                    # whatever daemon.json says: they are read as they are
+                    "compress": "false",
                 },
             },
             "Mounts": [
@@ -558,17 +627,8 @@ class DockerRuntime(base.Runtime):
             "Image": config.image or self._infra(),
             "Labels": labels,
             "HostConfig": host,
+            **options.process(config),
         }
-        if config.command is not None:
-            body["Cmd"] = list(config.command)
-        if config.entrypoint is not None:
-            body["Entrypoint"] = list(config.entrypoint)
-        if config.env:
-            body["Env"] = [f"{k}={v}" for k, v in config.env.items()]
-        if config.working_dir:
-            body["WorkingDir"] = config.working_dir
-        if config.user:
-            body["User"] = config.user
         if config.infra_id is not None:
             shared = f"container:{config.infra_id}"
             host |= {

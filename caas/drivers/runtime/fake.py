@@ -7,7 +7,10 @@ one to the next agent and that one finds the containers of the last.
 import dataclasses
 import datetime
 import hashlib
+import json
+import pathlib
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,6 +53,8 @@ def _exit_code(program: str) -> int | None:
     done = _EXIT.search(program)
     if done:
         return int(done[1])
+    if program.startswith("echo "):
+        return 0
     return {"true": 0, "false": 1}.get(program)
 
 
@@ -57,9 +62,9 @@ class FakeRuntime(base.Runtime):
     """Containers are records; their commands decide what they do.
 
     ``true``, ``false`` and ``sh -c "... exit N"`` end as soon as they are
-    started; one that begins with ``no-such`` cannot be run; one that holds
-    ``trap '' TERM`` does not end of SIGTERM; everything else runs until it is
-    stopped or killed.
+    started, and ``echo`` with what follows it in the log; one that begins with
+    ``no-such`` cannot be run; one that holds ``trap '' TERM`` does not end of
+    SIGTERM; everything else runs until it is stopped or killed.
 
     Commands run in containers, and containers run to their end, come out as
     ``answers`` say; those not in it as above, with no output, ``sleep N``
@@ -70,6 +75,7 @@ class FakeRuntime(base.Runtime):
     :param init: as the option of Docker: what cannot be run starts, and ends
         with code 127 and an error, instead of refusing to start.
     :param clock: time of events and states.
+    :param logs: folder for what containers write; None for nowhere.
     :ivar containers: by engine id.
     :ivar configs: what each was made from, by engine id.
     :ivar groups: caps of the cgroups there are, by set id.
@@ -94,11 +100,13 @@ class FakeRuntime(base.Runtime):
         images: set[str] | None = None,
         init: bool = False,
         clock: Callable[[], datetime.datetime] = _now,
+        logs: pathlib.Path | None = None,
     ) -> None:
         self.faults = faults or Faults()
         self.images = images
         self.init = init
         self.clock = clock
+        self.logs = logs
         self.containers: dict[str, base.RuntimeContainer] = {}
         self.configs: dict[str, base.ContainerConfig] = {}
         self.groups: dict[str, spec.Resources] = {}
@@ -348,6 +356,11 @@ class FakeRuntime(base.Runtime):
                 )
             self.tuned[pid] = dict(sysctls)
 
+    def log_file(self, runtime_id: str) -> pathlib.Path | None:
+        if self.logs is None:
+            return None
+        return self.logs / runtime_id / f"{runtime_id}-json.log"
+
     def close(self) -> None:
         self.disconnect()
 
@@ -476,6 +489,24 @@ class FakeRuntime(base.Runtime):
             error="",
         )
         self._emit(runtime_id, "start")
+        self._write(runtime_id)
+
+    def _write(self, runtime_id: str) -> None:
+        """What its program writes first, to its log."""
+        log = self.log_file(runtime_id)
+        if log is None:
+            return
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            program = _program(self.configs[runtime_id])
+            if program.startswith("echo "):
+                time = self.clock().isoformat().replace("+00:00", "Z")
+                line = {
+                    "log": program.removeprefix("echo ") + "\n",
+                    "stream": "stdout",
+                    "time": time,
+                }
+                file.write(json.dumps(line) + "\n")
 
     def _thaw(self, runtime_id: str) -> None:
         if self.containers[runtime_id].state != "paused":
@@ -527,6 +558,8 @@ class FakeRuntime(base.Runtime):
             self._die(runtime_id, 137)
         self._emit(runtime_id, "destroy")
         del self.containers[runtime_id], self.configs[runtime_id]
+        if self.logs is not None:
+            shutil.rmtree(self.logs / runtime_id, ignore_errors=True)
 
     def _emit(self, runtime_id: str, action: str) -> None:
         if self._losing:

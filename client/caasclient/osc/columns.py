@@ -33,6 +33,18 @@ class Mapping(Plain):
         return "\n".join(f"{k}={v}" for k, v in sorted(value.items()))
 
 
+class Lines(Plain):
+    def text(self, value: list[str]) -> str:
+        return "\n".join(value)
+
+
+class Checks(Plain):
+    """The names that findings begin with."""
+
+    def text(self, value: list[str]) -> str:
+        return ", ".join(sorted({each.partition(":")[0] for each in value}))
+
+
 class Words(Plain):
     def text(self, value: list[str]) -> str:
         return shlex.join(value)

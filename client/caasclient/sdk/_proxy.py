@@ -421,8 +421,15 @@ class Proxy(_inside.Inside):
     def events(
         self, value: str | Set | None = None, **query: Any
     ) -> Iterator[Event]:
-        """List events of one set, or of the project; the newest first."""
+        """List events of one set, or of the project; the newest first.
+
+        :param query: such as ``action="container."``, ``container="web"``,
+            ``result="error"``, ``since`` and ``until`` (ISO 8601).
+        """
         return self._list(Event, base_path=_below(value, "/events"), **query)
+
+    def get_event(self, value: str | Event) -> Event:
+        return self._get(Event, value)
 
     # hosts
 

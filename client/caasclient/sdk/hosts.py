@@ -37,6 +37,11 @@ class Host(base.Resource):
     cgroup_version = resource.Body("cgroup_version")
     agent_version = resource.Body("agent_version")
     labels = resource.Body("labels", type=dict)
+    #: Why no new sets are placed there: sentences, each after the name of a
+    #: check and a colon.
+    unfit = resource.Body("unfit", type=list)
+    #: What could be better there, likewise.
+    warnings = resource.Body("warnings", type=list)
     #: Version of the list of sets it should run, and the one it has applied.
     version = resource.Body("version", type=int)
     seen_version = resource.Body("seen_version", type=int)

@@ -72,11 +72,18 @@ class Stream:
     :ivar exit_code: of a command that has ended; None before.
     """
 
-    def __init__(self, session_id: str, socket: ClientConnection) -> None:
+    def __init__(
+        self,
+        session_id: str,
+        socket: ClientConnection,
+        held: contextlib.ExitStack,
+    ) -> None:
+        """:param held: closes the socket."""
         self.session_id = session_id
         self.exit_code: int | None = None
         self.ended = False
         self._socket = socket
+        self._held = held
         self._left = False
         self._sending = threading.Lock()
 
@@ -92,19 +99,26 @@ class Stream:
         :raises StreamError: the service does not let it begin.
         """
         url: str = session["url"]
+        held = contextlib.ExitStack()
         try:
-            socket = connect(
-                url,
-                ssl=tls if url.startswith("wss:") else None,
-                subprotocols=[
-                    Subprotocol(_PROTOCOL),
-                    Subprotocol(_TOKEN + session["token"]),
-                ],
-                additional_headers={"X-Auth-Token": token} if token else None,
-                compression=None,
-                open_timeout=_PATIENCE,
-                close_timeout=2,
-                max_size=1 << 21,
+            socket = held.enter_context(
+                connect(
+                    url,
+                    ssl=tls if url.startswith("wss:") else None,
+                    subprotocols=[
+                        Subprotocol(_PROTOCOL),
+                        Subprotocol(_TOKEN + session["token"]),
+                    ],
+                    additional_headers=(
+                        {"X-Auth-Token": token} if token else None
+                    ),
+                    compression=None,
+                    open_timeout=_PATIENCE,
+                    close_timeout=2,
+                    # no answer to a ping may mean that this side is behind
+                    ping_timeout=None,
+                    max_size=1 << 21,
+                )
             )
         except InvalidStatus as error:
             raise _refused(error) from error
@@ -112,14 +126,14 @@ class Stream:
             raise StreamError(
                 f"No connection to {url.split('/v1/')[0]}: {error}"
             ) from error
-        stream = cls(session["id"], socket)
+        stream = cls(session["id"], socket, held)
         stream._begin()
         return stream
 
     def _begin(self) -> None:
         # the first message says whether it has begun
         try:
-            self._heard(self._socket.recv(_PATIENCE))
+            self._heard(self._socket.recv(timeout=_PATIENCE))
         except (TimeoutError, ConnectionClosed) as error:
             self.close()
             raise _lost(error) from error
@@ -208,7 +222,7 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        self._socket.close()
+        self._held.close()
 
 
 def tls_context(verify: bool | str) -> ssl.SSLContext:

@@ -104,9 +104,11 @@ def test_purge(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     stays = {_set(store, deleted_at=young), _set(store, deleted_at=None)}
     event = _event(store, at=young)
 
-    removed = purge.purge(store, now - datetime.timedelta(days=30))
-
-    assert removed == {"sets": 3, "containers": 6, "events": 3}
+    before = now - datetime.timedelta(days=30)
+    assert purge.purge(store, before, before) == (
+        {"sets": 3, "containers": 6, "events": 3},
+        True,
+    )
     assert _ids(store, tables.sets) == stays
     assert _ids(store, tables.containers, "set_id") == stays
     assert _ids(store, tables.history, "set_id") == stays

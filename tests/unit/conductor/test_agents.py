@@ -21,7 +21,11 @@ def actions(cloud, item):
 
 def test_a_new_host_is_written_down_with_its_facts(cloud):
     answer = cloud.host("h1", memory=2048)
-    assert answer == {"version": 0, "sets": []}
+    assert answer == {
+        "version": 0,
+        "sets": [],
+        "networks": ["10.89.0.0/16"],
+    }
     with cloud.store.reader() as conn:
         host = hosts_store.find(conn, "h1")
     assert host.capacity == spec.Resources(8000, 2048, 100)

@@ -33,6 +33,17 @@ VIEW: Definition = common.obj(
         "cgroup_version": {"type": ["integer", "null"]},
         "agent_version": common.STRING,
         "labels": common.STRINGS,
+        "unfit": {
+            "type": "array",
+            "items": common.STRING,
+            "description": "Why no new sets are placed there: sentences, each "
+            "after the name of a check and a colon.",
+        },
+        "warnings": {
+            "type": "array",
+            "items": common.STRING,
+            "description": "What could be better there, likewise.",
+        },
         "version": {
             **common.INTEGER,
             "description": "Of the list of what it is to run.",

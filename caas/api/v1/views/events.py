@@ -13,6 +13,8 @@ def event(item: Event, *, host: bool) -> dict[str, Any]:
         "at": time(item.at),
         "object_type": item.object_type,
         "object_id": item.object_id,
+        "container": item.container,
+        "container_id": item.container_id,
         "action": item.action,
         "result": item.result,
         "reason": item.reason,

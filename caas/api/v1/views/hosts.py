@@ -34,6 +34,8 @@ def host(
         **{key: item.facts.get(key, "") for key in _FACTS},
         "cgroup_version": item.facts.get("cgroup_version"),
         "labels": item.facts.get("labels", {}),
+        "unfit": item.facts.get("unfit", []),
+        "warnings": item.facts.get("warnings", []),
         "version": item.version,
         "seen_version": item.seen_version,
         "last_seen": common.optional_time(item.last_seen),

@@ -92,6 +92,8 @@ def upgrade() -> None:
         sa.Column("user_id", sa.String(length=64), nullable=True),
         sa.Column("object_type", sa.String(length=16), nullable=False),
         sa.Column("object_id", sa.String(length=64), nullable=False),
+        sa.Column("container", sa.String(length=63), nullable=False),
+        sa.Column("container_id", sa.String(length=36), nullable=False),
         sa.Column("action", sa.String(length=64), nullable=False),
         sa.Column("result", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -100,18 +102,35 @@ def upgrade() -> None:
         sa.Column("details", types.json(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(op.f("ix_events_at"), "events", ["at"], unique=False)
     op.create_index(
-        op.f("ix_events_object_type_object_id_at"),
+        op.f("ix_events_at_id"), "events", ["at", "id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_events_host_at_id"),
         "events",
-        ["object_type", "object_id", "at"],
+        ["host", "at", "id"],
         unique=False,
     )
     op.create_index(
-        op.f("ix_events_project_id_at"),
+        op.f("ix_events_object_type_object_id_at_id"),
         "events",
-        ["project_id", "at"],
+        ["object_type", "object_id", "at", "id"],
         unique=False,
+    )
+    op.create_index(
+        op.f("ix_events_project_id_at_id"),
+        "events",
+        ["project_id", "at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_events_request_id"), "events", ["request_id"], unique=False
+    )
+    op.create_table(
+        "duties",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("next_at", types.time(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "flavors",
@@ -153,6 +172,7 @@ def upgrade() -> None:
         sa.Column("millicpus", sa.BigInteger(), nullable=False),
         sa.Column("memory_mb", sa.BigInteger(), nullable=False),
         sa.Column("disk_gb", sa.BigInteger(), nullable=False),
+        sa.Column("unfit", sa.String(length=255), nullable=False),
         sa.Column("facts", types.json(), nullable=False),
         sa.Column("boot", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),

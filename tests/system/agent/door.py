@@ -1,0 +1,160 @@
+"""The agent's door for proxies, and a proxy that goes through it."""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from caas.agent.streams import archives, server, verbs
+from caas.drivers.runtime.docker import DockerRuntime
+from caas.model import streams, wire
+from caas.model.streams import Channel
+from tests.certificates import Authority
+from tests.system.agent import process
+from tests.system.agent.host import Host
+
+TIMEOUT = 20.0
+
+
+class Door:
+    """:ivar authority: signs for the host and for proxies."""
+
+    def __init__(
+        self,
+        host: Host,
+        folder: pathlib.Path,
+        limits: archives.Limits | None = None,
+    ) -> None:
+        self.authority = Authority(folder / "ca")
+        self.proxy = self.authority.client("caas-console")
+        self.runtime = DockerRuntime(process.configuration(host.options))
+        assert host.agent is not None
+        self.server = server.StreamServer(
+            server.Settings(
+                listen="127.0.0.1",
+                port=0,
+                tls=server.tls(
+                    str(self.authority.file),
+                    *map(str, self.authority.issue("host")),
+                ),
+                proxy_name="caas-console",
+            ),
+            verbs.verbs(host.agent.sets, self.runtime, limits),
+        )
+        self.port = self.server.start()
+
+    def close(self) -> None:
+        self.server.stop()
+        self.runtime.close()
+
+    def connect(
+        self, tls: ssl.SSLContext | None = None, **options: Any
+    ) -> ClientConnection:
+        return connect(
+            f"wss://127.0.0.1:{self.port}",
+            ssl=tls or self.proxy,
+            subprotocols=[streams.AGENT_PROTOCOL],
+            compression=None,
+            max_size=streams.LARGEST_TEXT,
+            close_timeout=2,
+            **options,
+        )
+
+    @contextlib.contextmanager
+    def ask(
+        self, verb: str, one: wire.Wanted, container: str = "", **given: Any
+    ) -> "Iterator[Stream]":
+        """:param container: its name."""
+        with self.connect() as socket:
+            ask = streams.Ask(
+                verb=verb,
+                set_id=one.id,
+                incarnation=one.incarnation,
+                container=f"id-{container}" if container else "",
+                arguments=given,
+                session_id="session",
+                request_id="req",
+            )
+            socket.send(json.dumps(ask.to_dict()))
+            yield Stream(socket)
+
+    def look(
+        self, look: str, one: wire.Wanted, container: str = "", **given: Any
+    ) -> Any:
+        with self.ask(look, one, container, **given) as stream:
+            return stream.next("result")
+
+
+@dataclasses.dataclass
+class Ended(Exception):  # noqa: N818 - as it is called on the wire
+    code: int
+    message: str
+
+
+class Stream:
+    """:ivar out: what came on stdout, not taken yet; ``err`` likewise."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.out = b""
+        self.err = b""
+
+    def step(self) -> tuple[str, Any] | None:
+        """Take in a message; return what it says if it is no data."""
+        message = self.socket.recv(TIMEOUT)
+        if isinstance(message, str):
+            ((name, value),) = json.loads(message).items()
+            if name == "error":
+                raise Ended(**value)
+            return name, value
+        if message[0] == Channel.STDOUT:
+            self.out += message[1:]
+        else:
+            assert message[0] == Channel.STDERR
+            self.err += message[1:]
+        return None
+
+    def next(self, what: str) -> Any:
+        """What is said next of that name; data before it is kept."""
+        while True:
+            said = self.step()
+            if said is not None:
+                assert said[0] == what, said
+                return said[1]
+
+    def until(self, text: bytes) -> bytes:
+        """What comes on stdout up to and with a text."""
+        while text not in self.out:
+            said = self.step()
+            assert said is None, (said, self.out)
+        before, _, self.out = self.out.partition(text)
+        return before + text
+
+    def exit_code(self) -> int:
+        code = self.next("exit")["exit_code"]
+        # and the agent closes
+        try:
+            self.socket.recv(TIMEOUT)
+        except ConnectionClosed as closed:
+            assert closed.rcvd is not None
+            assert closed.rcvd.code == streams.NORMAL
+        return int(code)
+
+    def send(self, data: bytes) -> None:
+        step = streams.LARGEST - 1
+        for start in range(0, len(data), step):
+            part = data[start : start + step]
+            self.socket.send(bytes((Channel.STDIN,)) + part)
+
+    def tell(self, what: str, value: Any = True) -> None:
+        self.socket.send(json.dumps({what: value}))
+
+    def vanish(self) -> None:
+        """As a proxy that is killed."""
+        self.socket.socket.close()
