@@ -80,6 +80,29 @@ def test_sftp_is_passed_on(gateway: Gateway) -> None:
     assert done.out == data
 
 
+@pytest.mark.parametrize(
+    ("command", "verb"),
+    [
+        ("scp -t /tmp/a", "sftp"),
+        ("scp -v -r -p -d -t /tmp/a b", "sftp"),
+        ("scp -pf /tmp/a", "sftp"),
+        ("scp a b", "exec"),
+        ("scp --help", "exec"),
+        ("scpx -t /tmp/a", "exec"),
+    ],
+)
+def test_scp_of_old(gateway: Gateway, command: str, verb: str) -> None:
+    """Its own protocol is spoken where SFTP is, as images have no scp."""
+    gateway.set()
+    gateway.ssh(gateway.key(), "web", command)
+    answer = gateway.service.request("GET", "/v1/sessions")
+    [session] = answer.json["sessions"]
+    assert session["verb"] == verb
+    assert session["arguments"].get("scp") == (
+        command if verb == "sftp" else None
+    )
+
+
 def test_environment(gateway: Gateway) -> None:
     gateway.set()
     said = (
