@@ -83,6 +83,28 @@ def test_a_network_that_clashes_with_docker0(dockerd, tmp_path, run):
     assert done.returncode == 0
 
 
+def test_an_agent_tells_what_it_finds(host):
+    host.looks = True
+    host.start()
+    host.conductor.wait_for(lambda: host.conductor.facts is not None)
+    assert host.conductor.facts["unfit"] == []
+    one = host.create()
+    (bridge,) = host.api.networks(names=["^bridge$"])
+    subnet = bridge["IPAM"]["Config"][0]["Subnet"]
+    # a conductor tells with an answer what it gives addresses of
+    host.conductor.networks = [subnet]
+    again = host.create()
+    host.conductor.wait_for(lambda: host.conductor.facts["unfit"])
+    (sentence,) = host.conductor.facts["unfit"]
+    assert sentence.startswith(
+        f"subnets: Sets are to have addresses of {subnet}"
+    )
+    assert host.running(one) == host.running(again) == ["infra", "web"]
+    host.conductor.networks = [f"{host.network}.0.0/16"]
+    host.create()
+    host.conductor.wait_for(lambda: host.conductor.facts["unfit"] == [])
+
+
 @pytest.fixture
 def stopped(dockerd):
     """Processes that were stopped, to go on again."""

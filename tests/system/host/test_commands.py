@@ -256,13 +256,16 @@ def test_who_goes_away_leaves_nothing_behind(host, one, terminal):
 
 @pytest.fixture
 def chatty(host):
-    """A set that writes, over several files, and ends."""
+    """A set that writes, over several files, and ends.
+
+    Its streams are copied side by side: a second keeps them in order.
+    """
     host.options["docker.log_max_size"] = "10k"
     host.start()
     line = "i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done"
     one = host.wanted(
         host.container(
-            "web", command=("sh", "-c", f"{line}; echo oh >&2; sleep 1")
+            "web", command=("sh", "-c", f"{line}; sleep 1; echo oh >&2")
         )
     )
     host.conductor.want(one)
