@@ -142,7 +142,12 @@ class Dockerd:
         self.api = docker.APIClient(self.url, version="1.40", timeout=60)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *flags: str) -> None:
+    @property
+    def pid(self) -> int:
+        return int((self.path / "d.pid").read_text())
+
+    def start(self, *flags: str, bridge: str = "none") -> None:
+        """:param bridge: "" for one of its own, docker0."""
         for pid in ("d.pid", "exec/containerd/containerd.pid"):
             (self.path / pid).unlink(missing_ok=True)
         with (self.path / "log").open("ab") as log:
@@ -155,7 +160,7 @@ class Dockerd:
                     f"--pidfile={self.path}/d.pid",
                     f"--host={self.url}",
                     f"--cgroup-parent=/{self.name}",
-                    "--bridge=none",
+                    f"--bridge={bridge}",
                     "--iptables=false",
                     "--ip-masq=false",
                     # on any host: there is no systemd on some
