@@ -1,7 +1,6 @@
 """The agent's door for proxies, without the rest of an agent, and a proxy."""
 
 import contextlib
-import dataclasses
 import datetime
 import ipaddress
 import json
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from caas.agent.keeper import Seen
 from caas.agent.streams.server import Settings, StreamServer, tls
 from caas.agent.streams.verbs import verbs
 from caas.drivers.runtime.base import LABEL_DEPLOYMENT
@@ -26,17 +26,6 @@ from caas.model import streams
 
 SET = "the-set"
 _REPO = pathlib.Path(__file__).resolve().parents[3]
-
-
-@dataclasses.dataclass(frozen=True)
-class Seen:
-    """See :class:`caas.agent.streams.link.Seen`."""
-
-    name: str
-    member: str
-    id: str
-    state: str
-    pid: int
 
 
 class Sets:
