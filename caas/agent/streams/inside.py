@@ -158,6 +158,9 @@ class Visit:
         self._stdout = process.stdout
         self._stderr = process.stderr
         self._pidfd = pidfd
+        # its own kill() may reap it before asyncio can, which would not
+        # learn how it ended
+        self._own_pidfd = os.pidfd_open(process.pid)
         self._set_id = set_id
         self._said = ""
         asyncio.get_running_loop().add_reader(pidfd, self._container_ended)
@@ -170,7 +173,7 @@ class Visit:
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            signal.pidfd_send_signal(self._own_pidfd, signal.SIGKILL)
 
     def order(self, order: dict[str, Any]) -> None:
         data = json.dumps(order).encode()
@@ -278,6 +281,7 @@ class Visit:
         """Have it gone."""
         asyncio.get_running_loop().remove_reader(self._pidfd)
         self._kill()
+        os.close(self._own_pidfd)
         self._stdin.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL):
