@@ -71,6 +71,7 @@ class Host:
             process.drivers(conf),
             self._state,
             self.conductor.sync,
+            former=process.former_logs(conf),
         )
         self.conductor.agent = self.agent
         self.agent.start()
@@ -195,6 +196,7 @@ class Host:
         return [
             *self.containers(),
             *(str(p) for p in home.glob("volumes/*")),
+            *(str(p) for p in home.glob("logs/*")),
             *(str(p) for p in home.glob("agent/sets/*")),
             *(
                 str(p)
