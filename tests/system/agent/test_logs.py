@@ -374,8 +374,9 @@ def test_memory_does_not_grow(host, door):
         assert resident() - first < 20
 
 
-def test_an_engine_that_is_killed_and_comes_back(
-    dockerd: Dockerd, make_host, open_door
+@pytest.mark.parametrize("how", ["killed", "hung"])
+def test_an_engine_that_is_away_and_comes_back(
+    dockerd: Dockerd, make_host, open_door, how
 ):
     dockerd.start("--live-restore")
     host = make_host(
@@ -387,14 +388,20 @@ def test_an_engine_that_is_killed_and_comes_back(
     one = host.create(shell(host, script))
     with door.open("logs", one, WEB, follow=True) as stream:
         stream.until(lambda s: len(s.data().split()) > 5)
-        dockerd.end(signal.SIGKILL)
+        if how == "killed":
+            dockerd.end(signal.SIGKILL)
+        else:
+            dockerd.signal(signal.SIGSTOP)
         began = time.monotonic()
         stream.until(lambda s: s.value(streams.NOTICE), 5)
         assert time.monotonic() - began < 5
         # what there is can be read
         with door.open("logs", one, WEB, tail=3) as other:
             assert len(numbers(other.rest().data())) == 3
-        dockerd.start("--live-restore")
+        if how == "killed":
+            dockerd.start("--live-restore")
+        else:
+            dockerd.signal(signal.SIGCONT)
         stream.until(
             lambda s: "again" in s.value(streams.NOTICE),
         )
