@@ -10,6 +10,7 @@ import pytest
 
 from caas.agent import main, state
 from caas.agent.hands import Drivers
+from caas.agent.logs import FormerLogs
 from caas.agent.plan import Rules
 from caas.drivers.faults import Faults
 from caas.drivers.image.base import ImageError
@@ -35,8 +36,9 @@ class Host:
         self.faults = Faults()
         images = set()
         self.runtime = FakeRuntime(
-            faults=self.faults, images=images, init=init
+            faults=self.faults, images=images, init=init, logs=path / "engine"
         )
+        self.former = FormerLogs(path / "logs")
         self.network = FakeNetwork(faults=self.faults)
         self.volume = FakeVolume(faults=self.faults)
         self.image = FakeImage(faults=self.faults, images=images)
@@ -55,6 +57,7 @@ class Host:
             self.state,
             self.conductor.sync,
             netns=lambda pid: None,
+            former=self.former,
         )
         self.conductor.agent = self.agent
         self.agent.start()
@@ -91,6 +94,7 @@ class Host:
             *self.volume.volumes,
             *self.network.list(),
             *self.path.glob("sets/*"),
+            *self.former.list(),
         ]
 
     def id_of(self, name):
