@@ -61,9 +61,6 @@ class Sets(Protocol):
         order of Index, whether they are there or not; None if it is not (or
         no longer) here."""
 
-    def silent(self) -> bool:
-        """Whether the engine does not answer."""
-
     def watch(self, set_id: str, tell: Callable[[], None]) -> None:
         """Have ``tell`` called, on any thread, when anything of the set may
         have changed; it must return at once."""

@@ -563,6 +563,10 @@ class Runtime(abc.ABC):
         """
         return {}
 
+    def ping(self) -> None:
+        """Whether the engine answers: an error if not."""
+        self.info()
+
     def log_file(self, runtime_id: str) -> pathlib.Path | None:
         """Where the engine writes what a container writes, as lines of JSON:
         ``log``, ``stream`` and ``time``.

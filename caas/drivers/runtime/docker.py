@@ -348,6 +348,10 @@ class DockerRuntime(base.Runtime):
             and not cgroups.alike(limits, given[i], groups.SLACK)
         }
 
+    def ping(self) -> None:
+        with self._engine.call("The engine does not answer") as api:
+            api.ping()
+
     def log_file(self, runtime_id: str) -> pathlib.Path | None:
         folder = pathlib.Path(self._data_root(), "containers")
         if not folder.is_dir():

@@ -180,13 +180,17 @@ class Dockerd:
         except (requests.exceptions.RequestException, docker.errors.APIError):
             return False
 
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def end(self, number: int) -> None:
         """Send it a signal and wait for its end.
 
         SIGKILL takes its containerd with it, as nobody reaps that.
         """
+        self.signal(number)
         assert self._process is not None
-        self._process.send_signal(number)
         self._process.wait(60)
         pid = self.path / "exec" / "containerd" / "containerd.pid"
         if number == signal.SIGKILL and pid.exists():

@@ -95,7 +95,7 @@ class Door:
             f"#!{sys.executable}\n"
             "import sys\n"
             f"sys.path[:0] = {[str(_REPO)]}\n"
-            "from tests.system.agent import door\n"
+            "from tests.system.agent import entrance as door\n"
             f"sys.exit(door.relay({str(self.path)!r}, {self.port}, "
             f"{container!r}, sys.argv[-1]))\n"
         )

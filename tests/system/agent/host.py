@@ -75,6 +75,7 @@ class Host:
             self._state,
             self.conductor.sync,
             **({"look": Fitness(conf).look} if self.looks else {}),
+            former=process.former_logs(conf),
         )
         self.conductor.agent = self.agent
         self.agent.start()
@@ -199,6 +200,7 @@ class Host:
         return [
             *self.containers(),
             *(str(p) for p in home.glob("volumes/*")),
+            *(str(p) for p in home.glob("logs/*")),
             *(str(p) for p in home.glob("agent/sets/*")),
             *(
                 str(p)

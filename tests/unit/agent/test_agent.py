@@ -11,6 +11,7 @@ import pytest
 from caas.agent import main, state
 from caas.agent.fitness.finding import Verdict
 from caas.agent.hands import Drivers
+from caas.agent.logs import FormerLogs
 from caas.agent.plan import Rules
 from caas.drivers.faults import Faults
 from caas.drivers.image.base import ImageError
@@ -36,8 +37,9 @@ class Host:
         self.faults = Faults()
         images = set()
         self.runtime = FakeRuntime(
-            faults=self.faults, images=images, init=init
+            faults=self.faults, images=images, init=init, logs=path / "engine"
         )
+        self.former = FormerLogs(path / "logs")
         self.network = FakeNetwork(faults=self.faults)
         self.volume = FakeVolume(faults=self.faults)
         self.image = FakeImage(faults=self.faults, images=images)
@@ -59,6 +61,7 @@ class Host:
             self.conductor.sync,
             netns=lambda pid: None,
             look=self.look,
+            former=self.former,
         )
         self.conductor.agent = self.agent
         self.agent.start()
@@ -99,6 +102,7 @@ class Host:
             *self.volume.volumes,
             *self.network.list(),
             *self.path.glob("sets/*"),
+            *self.former.list(),
         ]
 
     def id_of(self, name):
