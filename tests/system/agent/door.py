@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -142,12 +143,10 @@ class Stream:
 
     def exit_code(self) -> int:
         code = self.next("exit")["exit_code"]
-        # and the agent closes
-        try:
+        with pytest.raises(ConnectionClosed) as closed:
             self.socket.recv(TIMEOUT)
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None
-            assert closed.rcvd.code == streams.NORMAL
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == streams.NORMAL
         return int(code)
 
     def send(self, data: bytes) -> None:
