@@ -34,7 +34,8 @@ class Door:
     ) -> None:
         self.authority = Authority(folder / "ca")
         self.proxy = self.authority.client("caas-console")
-        self.runtime = DockerRuntime(process.configuration(host.options))
+        conf = process.configuration(host.options)
+        self.runtime = DockerRuntime(conf)
         assert host.agent is not None
         self.sets = host.agent.sets
         self.server = server.StreamServer(
@@ -47,7 +48,9 @@ class Door:
                 ),
                 proxy_name="caas-console",
             ),
-            verbs.verbs(self.sets, self.runtime, limits),
+            verbs.verbs(
+                self.sets, self.runtime, process.former_logs(conf), limits
+            ),
         )
         self.port = self.server.start()
 
