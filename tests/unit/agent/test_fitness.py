@@ -1,9 +1,9 @@
 """What is judged of the facts of a host."""
 
-import dataclasses
 import datetime
 import ipaddress
 import json
+import pathlib
 import threading
 import time
 
@@ -286,52 +286,47 @@ def test_the_port_of_streams():
     assert certificates.port(1, taken=True, ours=False).level == UNFIT
 
 
-NOW = datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
-
-
-def days(number):
-    return NOW + datetime.timedelta(days=number)
-
-
-GOOD = certificates.Certificate(
-    ("node-1",), days(-1), days(300), True, days(3000)
-)
+NOW = 1_800_000_000.0
+DAY = 86400
 
 
 @pytest.mark.parametrize(
-    ("changes", "level", "words"),
+    ("found", "level", "words"),
     [
-        ({}, OK, "until"),
-        ({"ends": days(10)}, WARNING, "ends at"),
-        ({"ends": days(-0.5)}, UNFIT, "ended at"),
-        ({"begins": days(1)}, UNFIT, "is the clock right"),
-        ({"names": ("node-2",)}, UNFIT, "for node-2, not for node-1"),
-        ({"names": ()}, UNFIT, "for nothing"),
-        ({"signed": False}, UNFIT, "not signed"),
-        ({"authority_ends": days(9)}, WARNING, "of the authority"),
-        ({"authority_ends": days(-0.5)}, UNFIT, "of the authority"),
+        (("", NOW + 300 * DAY, NOW + 300 * DAY), OK, "is good"),
+        (("", NOW + 10.5 * DAY, NOW + 300 * DAY), WARNING, "in 10 days"),
+        (("", NOW + 300 * DAY, NOW + 9 * DAY), WARNING, "its authority"),
+        (("It has expired",), UNFIT, "It has expired; make another"),
     ],
 )
-def test_the_certificate(changes, level, words):
-    changed = dataclasses.replace(GOOD, **changes)
-    found = certificates.certificate(changed, "node-1", NOW)
-    assert found.level == level
-    assert words in found.message
+def test_the_certificate(found, level, words):
+    judged = certificates.certificate(
+        certificates.Certificate(*found), "node-1", NOW
+    )
+    assert judged.level == level
+    assert words in judged.message
 
 
-def make_certificate(name, issuer=None):
-    """A key and a certificate; :param issuer: the same of who signs it."""
+def make_certificate(name, issuer=None, days=300):
+    """A key and a certificate.
+
+    :param issuer: the same of who signs it; None for an authority.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     by_key, by = issuer or (key, None)
+    now = datetime.datetime.now(datetime.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(by.subject if by else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(days(-1))
-        .not_valid_after(days(300))
+        .not_valid_before(now - datetime.timedelta(days=5))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(
+            x509.BasicConstraints(ca=by is None, path_length=None), True
+        )
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName(name)]), False
         )
@@ -340,29 +335,41 @@ def make_certificate(name, issuer=None):
     return key, made
 
 
-def test_certificates_are_read(tmp_path):
-    authority = make_certificate("authority")
-    key, own = make_certificate("node-1", authority)
+def test_certificates_are_taken_as_proxies_take_them(tmp_path):
     pem = serialization.Encoding.PEM
-    (tmp_path / "ca").write_bytes(authority[1].public_bytes(pem))
-    (tmp_path / "cert").write_bytes(own.public_bytes(pem))
-    (tmp_path / "key").write_bytes(
-        key.private_bytes(
-            pem,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
     files = [str(tmp_path / name) for name in ("ca", "cert", "key")]
-    found = certificates.read(*files)
-    assert found.names == ("node-1",)
-    assert found.signed
-    assert found.ends == days(300)
-    (tmp_path / "ca").write_bytes(make_certificate("x")[1].public_bytes(pem))
-    assert not certificates.read(*files).signed
-    (tmp_path / "key").write_text("no key")
-    with pytest.raises(OSError, match=r"PEM|key"):
-        certificates.read(*files)
+
+    def put(authority, key, own):
+        contents = (
+            authority[1].public_bytes(pem),
+            own.public_bytes(pem),
+            key.private_bytes(
+                pem,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ),
+        )
+        for file, content in zip(files, contents, strict=True):
+            pathlib.Path(file).write_bytes(content)
+
+    authority = make_certificate("authority")
+    good = make_certificate("node-1", authority)
+    put(authority, *good)
+    found = certificates.read(*files, "node-1")
+    assert found.refused == ""
+    assert found.ends > time.time() + 299 * DAY
+    assert found.authority_ends > time.time() + 299 * DAY
+    assert "node-2" in certificates.read(*files, "node-2").refused
+    put(make_certificate("authority"), *good)
+    assert certificates.read(*files, "node-1").refused
+    put(authority, *make_certificate("node-1", authority, days=-1))
+    assert "expired" in certificates.read(*files, "node-1").refused
+    put(authority, authority[0], good[1])
+    with pytest.raises(OSError, match="MISMATCH"):
+        certificates.read(*files, "node-1")
+    pathlib.Path(files[2]).write_text("no key")
+    with pytest.raises(OSError, match="PEM"):
+        certificates.read(*files, "node-1")
 
 
 def test_what_a_host_tells():
