@@ -116,6 +116,7 @@ def _streams(agent: Agent, runtime: Any) -> server.StreamServer | None:
             runtime,
             archives.Limits(options.max_copy_mb, options.max_copies),
         ),
+        first=runtime.end_left,
     )
     port = streams.start()
     agent.streams_at = f"{options.address or address.own()}:{port}"

@@ -48,6 +48,7 @@ class Door:
                 proxy_name="caas-console",
             ),
             verbs.verbs(self.sets, self.runtime, limits),
+            first=self.runtime.end_left,
         )
         self.port = self.server.start()
 
