@@ -621,6 +621,10 @@ class Runtime(abc.ABC):
         """
         raise _lacking("run commands in containers")
 
+    async def end_left(self) -> None:  # noqa: B027 - most leave nothing
+        """End commands of :meth:`exec` that an earlier agent, which was
+        killed, did not end."""
+
     async def attach(
         self, runtime_id: str, *, stdin: bool, width: int = 0, height: int = 0
     ) -> Terminal:

@@ -51,6 +51,7 @@ class Door:
             verbs.verbs(
                 self.sets, self.runtime, process.former_logs(conf), limits
             ),
+            first=self.runtime.end_left,
         )
         self.port = self.server.start()
 

@@ -1,10 +1,12 @@
 """Streams into real containers, through the agent's own door."""
 
+import asyncio
 import contextlib
 import dataclasses
 import gzip
 import io
 import json
+import multiprocessing
 import os
 import pathlib
 import signal
@@ -16,9 +18,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from caas.agent.streams import archives
+from caas.drivers.runtime import base
+from caas.drivers.runtime.docker import DockerRuntime
 from caas.model import spec
 from caas.model.states import Desired, Phase
 from tests.certificates import Authority
+from tests.system.agent import process
 from tests.system.agent.conftest import put_image
 from tests.system.agent.door import Door, Ended
 from tests.system.agent.host import until
@@ -805,3 +810,34 @@ def test_inspect_tells_nothing_of_the_host(host, door):
         "caas.",
     ):
         assert secret not in said.replace(there["web"]["Image"], ""), secret
+
+
+# The agent goes.
+
+
+def test_what_a_killed_agent_left_is_ended_by_the_next(host, door, one):
+    """And what somebody else runs in the container is not."""
+    web = host.containers(one)["web"]["Id"]
+    other = host.api.exec_create(web, ["sleep", "44"])
+    host.api.exec_start(other["Id"], detach=True)
+    with multiprocessing.get_context("forkserver").Pool(1) as pool:
+        # in a process of its own, which goes without a word
+        pool.apply_async(exec_and_wait, (host.options, web))
+        until(lambda: "sleep 33" in processes(door, one))
+        pool.terminate()
+    with door.ask("exec", one, "web", command=["sleep", "22"]) as stream:
+        stream.next("started")
+        asyncio.run(door.runtime.end_left())
+        assert sorted(processes(door, one)[-2:]) == ["sleep 22", "sleep 44"]
+        stream.tell("signal", "TERM")
+        assert stream.exit_code() == 143
+
+
+def exec_and_wait(options, runtime_id):
+    async def run():
+        runtime = DockerRuntime(process.configuration(options))
+        command = base.Command(("sleep", "33"), tty=True, stdin=True)
+        await runtime.exec(runtime_id, command)
+        await asyncio.Event().wait()
+
+    asyncio.run(run())
