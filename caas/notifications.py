@@ -8,12 +8,12 @@ they look like.
 import dataclasses
 import datetime
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import oslo_messaging
 
-from caas import rpc
+from caas import audit, rpc
 from caas.context import RequestContext
 from caas.outbox import Outbox
 from caas.store import notices
@@ -37,38 +37,20 @@ class Publisher:
 
     :param notifier: of oslo.messaging.
     :param store: to look up what events are about; not one that publishes.
+    :param observer: name of this program, for the audit of sessions.
     """
 
-    def __init__(self, notifier: Any, store: Store) -> None:
+    def __init__(self, notifier: Any, store: Store, observer: str) -> None:
         self._notifier = notifier
         self._store = store
-        self._outbox: Outbox[Notification | dict[str, Any]] = Outbox(
+        self._observer = observer
+        self._outbox: Outbox[dict[str, Any]] = Outbox(
             "notifications", self._send
         )
+        self.events = self._outbox.put
         self.stop = self._outbox.stop
 
-    @property
-    def dropped(self) -> int:
-        """How many were dropped because they could not be sent in time."""
-        return self._outbox.dropped
-
-    def events(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Take events, as dicts of their columns."""
-        self._outbox.put(rows)
-
-    def notify(self, notification: Notification) -> None:
-        """Take one that is no event."""
-        self._outbox.put([notification])
-
-    def _send(self, items: Sequence[Notification | dict[str, Any]]) -> None:
-        rows = [item for item in items if isinstance(item, dict)]
-        made = iter(self._of_events(rows))
-        for item in items:
-            one = next(made) if isinstance(item, dict) else item
-            send = self._notifier.error if one.error else self._notifier.info
-            send(one.ctx, one.event_type, one.payload)
-
-    def _of_events(self, rows: Sequence[dict[str, Any]]) -> list[Notification]:
+    def _send(self, rows: Sequence[dict[str, Any]]) -> None:
         set_ids = {i for row in rows if (i := _set_of(row))}
         names = {row["host"] for row in rows if row["host"]}
         sets: dict[str, dict[str, Any]] = {}
@@ -82,10 +64,16 @@ class Publisher:
         except Exception as error:
             # rather less said of it than nothing
             LOG.warning("Notifications go without set and host: %s", error)
-        return [
-            of_event(row, sets.get(_set_of(row)), hosts.get(row["host"]))
-            for row in rows
-        ]
+        for row in rows:
+            about = sets.get(_set_of(row))
+            self._tell(of_event(row, about, hosts.get(row["host"])))
+            audited = audit.of_event(row, about, self._observer)
+            if audited is not None:
+                self._tell(Notification(audit.SESSION, audited, _ctx(row)))
+
+    def _tell(self, one: Notification) -> None:
+        send = self._notifier.error if one.error else self._notifier.info
+        send(one.ctx, one.event_type, one.payload)
 
 
 def _set_of(row: dict[str, Any]) -> str:
@@ -115,13 +103,17 @@ def of_event(
             "set": about,
             **(where or {"zone": "", "labels": {}}),
         },
-        ctx=RequestContext(
-            request_id=row["request_id"] or None,
-            user_id=row["user_id"],
-            project_id=row["project_id"],
-            overwrite=False,
-        ),
+        ctx=_ctx(row),
         error=row["result"] == "error",
+    )
+
+
+def _ctx(row: dict[str, Any]) -> RequestContext:
+    return RequestContext(
+        request_id=row["request_id"] or None,
+        user_id=row["user_id"],
+        project_id=row["project_id"],
+        overwrite=False,
     )
 
 
@@ -146,5 +138,6 @@ def publisher(
     notifier = oslo_messaging.Notifier(
         oslo_messaging.get_notification_transport(conf),
         publisher_id=f"{binary}.{conf.host}",
+        serializer=rpc.Serializer(),
     )
-    return Publisher(notifier, make_store())
+    return Publisher(notifier, make_store(), binary)

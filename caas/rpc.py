@@ -67,7 +67,7 @@ def set_defaults(conf: Any) -> None:
         conf.set_default(name, value, group=_RABBIT)
 
 
-class _Serializer(oslo_messaging.NoOpSerializer):  # type: ignore[misc]
+class Serializer(oslo_messaging.NoOpSerializer):  # type: ignore[misc]
     """Context on the wire: who and which request; never a token."""
 
     def serialize_context(self, ctxt: RequestContext) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _server(transport: Any, topic: str, host: str, endpoint: object) -> Any:
         transport,
         oslo_messaging.Target(topic=topic, server=host, version=_VERSION),
         [endpoint],
-        serializer=_Serializer(),
+        serializer=Serializer(),
         access_policy=oslo_messaging.ExplicitRPCAccessPolicy,
     )
 
@@ -119,7 +119,7 @@ def _client(transport: Any, topic: str) -> Any:
         oslo_messaging.Target(topic=topic, version=_VERSION),
         # once more, on a fresh connection
         retry=1,
-        serializer=_Serializer(),
+        serializer=Serializer(),
     )
 
 

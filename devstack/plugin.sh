@@ -79,7 +79,8 @@ function configure_caas_controller {
     iniset "$CAAS_CONF" console listen 0.0.0.0
     iniset "$CAAS_CONF" console port "$CAAS_CONSOLE_PORT"
     iniset "$CAAS_CONF" console url "ws://$CAAS_SERVICE_HOST:$CAAS_CONSOLE_PORT"
-    cp "$CAAS_DIR/etc/caas/api-paste.ini" "$CAAS_CONF_DIR/"
+    cp "$CAAS_DIR/etc/caas/api-paste.ini" \
+        "$CAAS_DIR/etc/caas/api_audit_map.conf" "$CAAS_CONF_DIR/"
     write_uwsgi_config "$CAAS_UWSGI_CONF" caas.wsgi.api:application \
         "" ":$CAAS_SERVICE_PORT" caas-api
     iniset "$CAAS_UWSGI_CONF" uwsgi need-app true

@@ -109,6 +109,13 @@ class Hands:
         spaces = {c.id: self._netns(c.pid) for c in containers if c.pid}
         return {i: space for i, space in spaces.items() if space}
 
+    def first_process(self, set_id: str, runtime_id: str) -> int:
+        """See :meth:`Runtime.first_process`; 0 where it cannot be told."""
+        try:
+            return self.drivers.runtime.first_process(set_id, runtime_id)
+        except runtime_base.EngineError:
+            return 0
+
     def strayed(
         self, wanted: wire.Wanted | None, found: Found
     ) -> Mapping[str, runtime_base.Limits]:
@@ -486,9 +493,12 @@ class Hands:
     ) -> str:
         """Have the image; what many sets wait for is told of once."""
         with self._looking:
+            if image.digest in self.images:
+                return self.images[image.digest]
             self._pulls.setdefault(image.digest, self._clock())
         # what will be tried again is no news yet
         refused: str | None = None
+        reference = ""
         try:
             reference = self.drivers.image.ensure(image, leave, progress)
             refused = ""
@@ -499,6 +509,8 @@ class Hands:
         finally:
             with self._looking:
                 began = self._pulls.pop(image.digest, None)
+                if reference:
+                    self.images[image.digest] = reference
             if began is not None and refused is not None:
                 self._pulled(set_id, image, began, refused)
 

@@ -4,6 +4,7 @@ Stateless; any number of them, each with a [DEFAULT] host of its own.
 """
 
 import asyncio
+import atexit
 import signal
 import ssl
 import sys
@@ -13,7 +14,7 @@ from keystoneauth1 import loading
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from caas import conf
+from caas import conf, notifications
 from caas.clients import agents, tokens
 from caas.console import link, relay, server
 from caas.core.deps import Deps, NoImages
@@ -26,10 +27,16 @@ LOG = logging.getLogger(__name__)
 AUTH = "keystone_authtoken"
 
 
-def deps() -> Deps:
-    """What proxies need of the world."""
+def deps(binary: str) -> Deps:
+    """What proxies need of the world.
+
+    :param binary: name of the program.
+    """
+    publisher = notifications.publisher(CONF, binary, lambda: Store(CONF))
+    if publisher is not None:
+        atexit.register(publisher.stop)
     return Deps(
-        store=Store(CONF),
+        store=Store(CONF, publisher.events if publisher else None),
         notify=lambda _ctx, _ids: None,
         images=NoImages(),
         quota_defaults={},
@@ -74,7 +81,7 @@ def _console() -> server.Console:
     if options.cert_file:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(options.cert_file, options.key_file)
-    proxied = deps()
+    proxied = deps("caas-console")
     return server.Console(
         server.Settings(
             name=f"{CONF.host}:{options.port}",

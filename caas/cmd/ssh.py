@@ -53,7 +53,7 @@ def _gateway() -> ssh_server.Gateway:
     options = CONF.ssh
     name = f"{CONF.host}:{options.port}"
     key = _host_key()
-    deps = console.deps()
+    deps = console.deps("caas-ssh")
     return ssh_server.Gateway(
         ssh_server.Settings(
             name=name,

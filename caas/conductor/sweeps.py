@@ -145,8 +145,9 @@ class Sweeper:
         )
         if any(removed.values()):
             LOG.info(
-                "Removed for their age: %(events)d event(s), %(sets)d deleted "
-                "set(s) with %(containers)d container(s)",
+                "Removed for their age: %(events)d event(s), %(sessions)d "
+                "session(s), %(sets)d deleted set(s) with %(containers)d "
+                "container(s)",
                 removed,
             )
         jitter = random.uniform(0.75, 1.25)  # noqa: S311

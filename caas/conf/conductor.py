@@ -70,8 +70,9 @@ OPTS = [
         "event_retention_days",
         default=90,
         min=0,
-        help="Days for which events are kept; 0 keeps them for ever. One "
-        "conductor at a time removes older ones, a little at a time.",
+        help="Days for which events are kept, and sessions with their "
+        "recordings; 0 keeps them for ever. One conductor at a time removes "
+        "older ones, a little at a time.",
     ),
     cfg.IntOpt(
         "deleted_set_retention_days",

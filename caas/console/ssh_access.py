@@ -281,9 +281,10 @@ class Access:
                 **sets.set_event(
                     place.ctx, place.item.id, f"container.{verb}"
                 ),
+                "container": place.container or "",
                 "result": "error",
                 "reason": error.message,
-                "details": {"client": client, "container": place.container},
+                "details": {"client": client},
             }
         )
 

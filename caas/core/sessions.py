@@ -154,7 +154,8 @@ def _container(
                     project_id=item.project_id,
                     result="error",
                     reason=reason,
-                    details={"container": found.name},
+                    container=found.name,
+                    container_id=found.id,
                 ),
             )
         LOG.warning(
@@ -304,6 +305,7 @@ def redeem(
                     "action": "session.refused",
                     "user_id": user_id,
                     "reason": f"A token was refused: {problem}.",
+                    "details": {"session": session.id, "client": client},
                 },
             )
     raise exception.Forbidden(
@@ -410,14 +412,16 @@ def _event(session: Session, result: str, reason: str = "") -> dict[str, Any]:
         "user_id": session.user_id,
         "object_type": "set",
         "object_id": session.set_id,
+        "container": session.container,
+        "container_id": session.container_id or "",
         "action": f"{noun}.{session.verb}",
         "result": result,
         "reason": reason,
         "request_id": session.request_id,
         "details": {
             "session": session.id,
-            "container": session.container,
             "recorded": session.recorded,
+            **({"client": session.client} if session.client else {}),
             **({"why": session.reason} if session.reason else {}),
         },
     }

@@ -5,15 +5,7 @@ import datetime
 from typing import Any
 
 #: What events are about.
-OBJECT_TYPES = (
-    "set",
-    "host",
-    "image",
-    "flavor",
-    "keypair",
-    "quota",
-    "session",
-)
+OBJECT_TYPES = ("set", "host", "image", "flavor", "quota", "keypair")
 
 #: How it ended; ``accepted``: not known yet, another event will tell.
 RESULTS = ("accepted", "success", "error")

@@ -24,7 +24,7 @@ RULES = [
         "GET /v1/events",
     ),
     rule(
-        "caas:events:host",
+        "caas:events:list:host",
         ADMIN,
         "See on which host an event happened, and ask for those of a host.",
         "GET /v1/events",

@@ -1,4 +1,4 @@
-"""Remove what nobody asks for any more: old tombstones and events."""
+"""Remove what nobody asks for any more: old events, sessions, tombstones."""
 
 import datetime
 from collections.abc import Callable
@@ -7,7 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from caas.store.engine import Store
-from caas.store.tables import containers, events, history, sets
+from caas.store.tables import (
+    containers,
+    events,
+    history,
+    recordings,
+    sessions,
+    sets,
+)
 
 #: Rows of one transaction: few enough to keep others from waiting.
 BATCH = 500
@@ -20,7 +27,8 @@ def purge(
     go_on: Callable[[], bool] = lambda: True,
 ) -> tuple[dict[str, int], bool]:
     """Remove sets deleted before a time, with their containers and
-    history, and events from before a time.
+    history, and events and sessions (with what was recorded of them) from
+    before a time.
 
     Times are UTC without zone, None to keep all.
 
@@ -28,8 +36,12 @@ def purge(
         one more.
     :returns: number of rows removed by table, and whether that was all.
     """
-    removed = {"sets": 0, "containers": 0, "events": 0}
-    for before, batch in ((sets_before, _sets), (events_before, _events)):
+    removed = {"sets": 0, "containers": 0, "events": 0, "sessions": 0}
+    for before, batch in (
+        (sets_before, _sets),
+        (events_before, _events),
+        (events_before, _sessions),
+    ):
         if before is None:
             continue
         while batch(store, before, removed) == BATCH:
@@ -60,6 +72,19 @@ def _events(
         ids = _ids(conn, events, events.c.at < before)
         conn.execute(events.delete().where(events.c.id.in_(ids)))
     removed["events"] += len(ids)
+    return len(ids)
+
+
+def _sessions(
+    store: Store, before: datetime.datetime, removed: dict[str, int]
+) -> int:
+    with store.writer() as conn:
+        ids = _ids(conn, sessions, sessions.c.created_at < before)
+        conn.execute(
+            recordings.delete().where(recordings.c.session_id.in_(ids))
+        )
+        conn.execute(sessions.delete().where(sessions.c.id.in_(ids)))
+    removed["sessions"] += len(ids)
     return len(ids)
 
 

@@ -16,7 +16,7 @@ transport_url() {
 controller_config() {
     local etc=$ETC_DIR/caas-api
     mkdir -p "$etc"
-    cp "$REPO/etc/caas/api-paste.ini" "$etc/"
+    cp "$REPO/etc/caas/api-paste.ini" "$REPO/etc/caas/api_audit_map.conf" "$etc/"
     cat >"$etc/caas.conf" <<EOF
 [DEFAULT]
 use_stderr = true
@@ -27,6 +27,10 @@ connection = $(database_url)
 
 [network]
 cidr = $QUICKSTART_CIDR
+
+# Without somebody who listens, queues of RabbitMQ would fill.
+[oslo_messaging_notifications]
+driver = log
 
 [pull]
 keys = $PULL_KEY

@@ -151,6 +151,12 @@ class Service:
             )
         return host_id
 
+    def event(self, set_id: str) -> str:
+        """The id of one of a set."""
+        answer = self.request("GET", f"/v1/sets/{set_id}/events")
+        found: str = answer.json["events"][0]["id"]
+        return found
+
     def place(self, set_id: str, host: str = "h1") -> None:
         """Have it run on a host that lets proxies in."""
         if self.request("GET", f"/v1/hosts/{host}").status_int == 404:

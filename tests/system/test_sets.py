@@ -419,7 +419,7 @@ def test_limits_changed_by_hand_are_put_back(
                 if e["action"] == "container.repaired"
             ],
         )
-        assert told[0]["details"]["container"] == "app"
+        assert told[0]["container"] == "app"
 
 
 def test_delete_leaves_nothing_behind(

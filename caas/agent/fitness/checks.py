@@ -309,6 +309,10 @@ def _call(check: Check, subject: Subject) -> Callable[[], list[Finding]]:
 
 
 def _unanswered(error: Exception | None, url: str, timeout: float) -> Finding:
+    if within(timeout / 2, {"": lambda: engine.pings(url, timeout / 2)}).get(
+        ""
+    ):
+        return engine.silent(timeout)
     why = (
         str(error)
         if error

@@ -53,6 +53,8 @@ def tls(ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(ca_file)
     context.load_cert_chain(cert_file, key_file)
+    # who comes again shows a certificate again
+    context.num_tickets = 0
     return context
 
 

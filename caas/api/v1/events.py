@@ -12,7 +12,7 @@ from caas.core import events
 from caas.model.events import Event
 from caas.model.query import Query
 
-_HOST = "caas:events:host"
+_HOST = "caas:events:list:host"
 
 
 def load(call: Call, project_id: str | None) -> Event:

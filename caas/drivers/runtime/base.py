@@ -563,6 +563,10 @@ class Runtime(abc.ABC):
         """
         return {}
 
+    def ping(self) -> None:
+        """Whether the engine answers: an error if not."""
+        self.info()
+
     def log_file(self, runtime_id: str) -> pathlib.Path | None:
         """Where the engine writes what a container writes, as lines of JSON:
         ``log``, ``stream`` and ``time``.
@@ -598,6 +602,15 @@ class Runtime(abc.ABC):
         Likewise without the engine.
         """
         raise _lacking("list processes")
+
+    def first_process(self, set_id: str, runtime_id: str) -> int:
+        """Pid on this host of the first process of a container.
+
+        Likewise without the engine.
+
+        :returns: 0 when it does not run.
+        """
+        raise _lacking("tell which process is the first")
 
     # For asyncio.
 

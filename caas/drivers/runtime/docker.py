@@ -348,6 +348,10 @@ class DockerRuntime(base.Runtime):
             and not cgroups.alike(limits, given[i], groups.SLACK)
         }
 
+    def ping(self) -> None:
+        with self._engine.call("The engine does not answer") as api:
+            api.ping()
+
     def log_file(self, runtime_id: str) -> pathlib.Path | None:
         folder = pathlib.Path(self._data_root(), "containers")
         if not folder.is_dir():
@@ -389,6 +393,10 @@ class DockerRuntime(base.Runtime):
     ) -> Sequence[base.Process]:
         folder = self._groups_of_engine().folder(set_id, runtime_id)
         return processes.read(processes.pids(folder))
+
+    def first_process(self, set_id: str, runtime_id: str) -> int:
+        folder = self._groups_of_engine().folder(set_id, runtime_id)
+        return processes.first(processes.pids(folder))
 
     async def exec(
         self, runtime_id: str, command: base.Command

@@ -41,8 +41,8 @@ SHOW = columns.fields(
     details=columns.Mapping,
 )
 FILTERS = {
-    "object_type": "Only about these: set, host, image, flavor, keypair, "
-    "quota or session",
+    "object_type": "Only about these: set, host, image, flavor, quota or "
+    "keypair",
     "object_id": "Only about the object with this id",
     "container": "Only about the container with this name or id",
     "action": "Only of this action, such as set.create; 'set.' or 'set.*' "

@@ -32,6 +32,7 @@ def _known(service: Service) -> dict[str, str]:
         "host": "h1",
         "keypair": "mine",
         "project_id": "p1",
+        "event_id": service.event(made["id"]),
     }
 
 

@@ -78,6 +78,8 @@ events.list
         200    200    200     200   403     403      200       401
 events.list_of_set
         200    200    200     200   403     403      404       401
+events.get
+        200    200    200     200   403     403      404       401
 quotas.get
         200    200    200     200   403     403      404       401
 quotas.update
@@ -224,6 +226,9 @@ def _path(service: Service, operation: Operation) -> str:
         both = [{"name": n, "image": "app:1"} for n in ("app", "side")]
         [made] = service.create(containers=both)
         path = path.replace("{set_id}", made["id"])
+    if "{event_id}" in path:
+        [made] = service.create()
+        path = path.replace("{event_id}", service.event(made["id"]))
         if operation.name.startswith(("sessions.", "looks.")):
             service.place(made["id"])
     if "{session_id}" in path:
@@ -310,8 +315,15 @@ def test_only_operators_see_where_things_are(service: Service) -> None:
     token = "u1:p1:manager"
     answer = service.request("GET", events, token=token)
     assert "host" not in answer.json["events"][0]
-    answer = service.request("GET", "/v1/sets?host=h1", token=token)
-    assert answer.status_int == 403
+    one = f"/v1/events/{service.event(made['id'])}"
+    assert "host" in service.request("GET", one).json["event"]
+    answer = service.request("GET", one, token=token)
+    assert "host" not in answer.json["event"]
+    for listed in ("/v1/sets", "/v1/events", events):
+        query = f"{listed}?host=h1"
+        assert service.request("GET", query).status_int == 200
+        answer = service.request("GET", query, token=token)
+        assert answer.status_int == 403
 
 
 def test_the_policy_file_decides(service: Service) -> None:

@@ -505,4 +505,4 @@ def test_nobody_enters_the_infra_container(whole: Whole) -> None:
     answer = whole.service.request("GET", "/v1/events?result=error")
     [event] = answer.json["events"] or [None]
     assert event["action"] == "container.exec"
-    assert event["details"] == {"container": "infra"}
+    assert event["container"] == "infra"

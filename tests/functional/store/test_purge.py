@@ -86,6 +86,34 @@ def _event(store: Store, at: datetime.datetime) -> str:
     return ident
 
 
+def _session(store: Store, at: datetime.datetime) -> None:
+    ident = str(uuid.uuid4())
+    _insert(
+        store,
+        tables.sessions,
+        id=ident,
+        project_id="p",
+        set_id="s",
+        set_name="s",
+        user_id="u",
+        verb="exec",
+        arguments={},
+        incarnation=1,
+        host_id="h",
+        token_hash=ident,
+        created_at=at,
+        expires_at=at,
+    )
+    for piece in (0, 1):
+        _insert(
+            store,
+            tables.recordings,
+            session_id=ident,
+            piece=piece,
+            data=b"x",
+        )
+
+
 def _ids(store: Store, table: sa.Table, column: str = "id") -> set[str]:
     with store.reader() as conn:
         return set(conn.execute(sa.select(table.c[column])).scalars())
@@ -101,15 +129,21 @@ def test_purge(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         _set(store, deleted_at=old)
         _event(store, at=old)
+    for at in (old, old, young):
+        _session(store, at)
     stays = {_set(store, deleted_at=young), _set(store, deleted_at=None)}
     event = _event(store, at=young)
 
     before = now - datetime.timedelta(days=30)
     assert purge.purge(store, before, before) == (
-        {"sets": 3, "containers": 6, "events": 3},
+        {"sets": 3, "containers": 6, "events": 3, "sessions": 2},
         True,
     )
     assert _ids(store, tables.sets) == stays
     assert _ids(store, tables.containers, "set_id") == stays
     assert _ids(store, tables.history, "set_id") == stays
     assert _ids(store, tables.events) == {event}
+    assert len(_ids(store, tables.sessions)) == 1
+    assert _ids(store, tables.recordings, "session_id") == _ids(
+        store, tables.sessions
+    )

@@ -50,7 +50,7 @@ def test_it_has_schemas(operation: Operation) -> None:
 
 def test_foreign_objects_are_looked_at(operation: Operation) -> None:
     """What is of a project or a user is loaded, so the policy sees it."""
-    owned = ("{set_id}", "{project_id}", "/keypairs")
+    owned = ("{set_id}", "{project_id}", "{event_id}", "/keypairs")
     named = any(part in operation.path for part in owned)
     assert (operation.load is not None) == named
 

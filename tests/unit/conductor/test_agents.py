@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import sqlalchemy as sa
 
@@ -53,6 +55,41 @@ def test_facts_and_zone_can_change(cloud):
     assert (row.zone, row.millicpus, row.memory_mb) == ("z9", 1, 2)
     cloud.report("h1")
     assert cloud.row(tables.hosts).zone == "z9"
+
+
+def unfit(*sentences):
+    return wire.HostFacts(
+        spec.Resources(8000, 4096, 100), unfit=tuple(sentences)
+    )
+
+
+def test_an_unfit_host_gets_no_new_sets_and_keeps_those_it_has(cloud):
+    cloud.host("h1")
+    (old,) = cloud.create()
+    cloud.carry_out("h1")
+    cloud.report("h1", version=1, facts=unfit("storage: Bad.", "storage: 2."))
+    (new,) = cloud.create()
+    assert cloud.get(old.id).status == SetStatus.ACTIVE
+    assert cloud.get(new.id).host_id is None
+    assert "1 is unfit (storage)" in cloud.get(new.id).reason
+    host = cloud.row(tables.hosts)
+    (event,) = [e for e in cloud.events(host.id) if e.action == "host.unfit"]
+    assert (event.reason, event.result) == (
+        "storage: Bad. storage: 2.",
+        "error",
+    )
+    # no news are good news
+    cloud.report("h1", version=1)
+    cloud.report("h1", version=1, facts=unfit("storage: Worse."))
+    cloud.report("h1", version=1, facts=unfit("clock: Off.", "storage: Bad."))
+    cloud.report("h1", version=1, facts=unfit())
+    assert [e.action for e in cloud.events(host.id)] == [
+        "host.add",
+        "host.unfit",
+        "host.unfit",
+        "host.fit",
+    ]
+    assert cloud.row(tables.hosts).unfit == ""
 
 
 def test_a_host_that_came_back_without_facts_is_asked_for_them(cloud):
@@ -351,8 +388,64 @@ def test_events_of_agents_are_written_once(cloud):
         cloud.report("h1", events=(event,))
     (written,) = cloud.rows(tables.events, id=event.id)
     assert (written.action, written.reason) == (event.action, event.reason)
-    assert written.details == {"container": "app"}
+    (app,) = cloud.rows(tables.containers, set_id=item.id, name="app")
+    assert (written.container, written.container_id) == ("app", app.id)
     assert (written.project_id, written.host) == ("p1", "h1")
+
+
+def test_events_of_images_and_of_the_host_itself(cloud):
+    cloud.host("h1")
+    (item,) = cloud.create()
+    pulled = wire.AgentEvent(
+        "7f3e9b1c-0000-4000-8000-000000000001",
+        item.id,
+        "image.pull",
+        # its clock is ahead
+        "2999-01-01T00:00:00Z",
+        object_id="image-1",
+        details={"seconds": 1.5, "set_id": item.id},
+    )
+    silent = wire.AgentEvent(
+        "7f3e9b1c-0000-4000-8000-000000000002",
+        "",
+        "host.engine-down",
+        "2026-01-01T00:00:00Z",
+        result="error",
+        # too long for its column, which must not stop all reports
+        container="x" * 100,
+    )
+    forged = [
+        dataclasses.replace(silent, id=f"forged-{n}", **fields)
+        for n, fields in enumerate(
+            [{"action": "set.delete"}, {"set_id": "of-nobody"}]
+        )
+    ]
+    cloud.report("h1", events=(pulled, silent, *forged))
+    (image,) = cloud.rows(tables.events, id=pulled.id)
+    assert (image.object_type, image.object_id) == ("image", "image-1")
+    assert (image.project_id, image.host) == ("p1", "h1")
+    assert image.details == {"seconds": 1.5, "set_id": item.id}
+    assert image.at <= cloud.clock()
+    host = cloud.row(tables.hosts)
+    (engine,) = cloud.rows(tables.events, id=silent.id)
+    assert (engine.object_type, engine.object_id) == ("host", host.id)
+    assert (engine.project_id, engine.result) == (None, "error")
+    assert not cloud.rows(tables.events, id="forged-0")
+    assert not cloud.rows(tables.events, id="forged-1")
+
+
+def test_an_agent_that_is_started_anew_is_news(cloud):
+    cloud.host("h1")
+    cloud.report("h1")
+    facts = wire.HostFacts(spec.Resources(1, 1, 1), agent_version="1.2")
+    cloud.report("h1", boot=2, facts=facts)
+    cloud.report("h1", boot=2)
+    # late, of the run before
+    cloud.report("h1", boot=1)
+    host = cloud.row(tables.hosts)
+    told = cloud.events(host.id)
+    assert [e.action for e in told] == ["host.add", "host.agent-start"]
+    assert told[1].details == {"version": "1.2"}
 
 
 def test_a_host_that_was_silent_is_back(cloud):

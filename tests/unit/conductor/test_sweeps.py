@@ -1,6 +1,10 @@
+import dataclasses
+import datetime
+
 import pytest
 
-from caas.store import tables
+from caas.conductor import sweeps
+from caas.store import events, purge, tables
 from tests.unit.conductor.cloud import Cloud
 
 
@@ -65,6 +69,62 @@ def test_one_task_that_fails_keeps_no_other_from_running(
     ran = []
     monkeypatch.setattr(sweeper, "beat", lambda: 1 / 0)
     monkeypatch.setattr(sweeper, "sets", lambda: ran.append("sets"))
-    monkeypatch.setattr(sweeper, "hosts", sweeper._stopping.set)
+    monkeypatch.setattr(sweeper, "hosts", lambda: 1 / 0)
+    monkeypatch.setattr(sweeper, "purge", sweeper._stopping.set)
     sweeper._run()
     assert ran == ["sets"]
+
+
+def old_event(cloud, days):
+    with cloud.store.writer() as conn:
+        events.add(
+            conn,
+            at=cloud.clock() - datetime.timedelta(days=days),
+            object_type="host",
+            object_id="h",
+            action="host.add",
+        )
+
+
+def ages(cloud):
+    now = cloud.clock()
+    return sorted((now - e.at).days for e in cloud.rows(tables.events))
+
+
+def test_what_is_too_old_goes_once_an_hour(cloud, sweeper):
+    other = Cloud(cloud.store, "c2").conductor.sweeper
+    other._clock = sweeper._clock
+    for days in (100, 91, 89):
+        old_event(cloud, days)
+    other.purge()
+    assert ages(cloud) == [89]
+    old_event(cloud, 95)
+    for _ in range(2):
+        sweeper.purge()
+        other.purge()
+        cloud.later(600)
+    assert ages(cloud) == [89, 95]
+    cloud.later(3600)
+    sweeper.purge()
+    assert ages(cloud) == [89]
+
+
+def test_much_is_removed_a_little_at_a_time(cloud, sweeper, monkeypatch):
+    monkeypatch.setattr(purge, "BATCH", 2)
+    monkeypatch.setattr(sweeps, "_PURGE_FOR", -1)
+    for _ in range(5):
+        old_event(cloud, 100)
+    left = []
+    for _ in range(4):
+        sweeper.purge()
+        left.append(len(ages(cloud)))
+    assert left == [3, 1, 0, 0]
+
+
+def test_zero_days_are_for_ever(cloud, sweeper):
+    sweeper._settings = dataclasses.replace(
+        sweeper._settings, event_retention=0, deleted_set_retention=0
+    )
+    old_event(cloud, 10_000)
+    sweeper.purge()
+    assert ages(cloud) == [10_000]
