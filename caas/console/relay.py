@@ -199,8 +199,9 @@ class _Stream:
             elif self._recorder:
                 await self._recorder.output(message[0], message[1:])
             await self._client.send(message)
-            if ending:
-                # the client may go at once, and that is no news then
+            if ending is not None:
+                # not once the agent has closed: a client that goes at once
+                # would be taken for one that went before the end
                 return ending
         return _Ending("error", link.LOST)
 

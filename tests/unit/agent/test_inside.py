@@ -12,8 +12,8 @@ from caas.agent.inside.files import open_regular
 from caas.agent.inside.outside import Problem
 from caas.agent.inside.privileges import Privileges
 from caas.agent.inside.tail import start
-from caas.agent.streams import inside
-from caas.agent.streams.link import Refused, running
+from caas.agent.streams import inside, target
+from caas.agent.streams.link import Refused
 from caas.model import streams
 
 MOUNTS_V1 = r"""
@@ -276,17 +276,17 @@ def test_running() -> None:
         _Seen("a", "exited", 0), _Seen("a", "running"), _Seen("b", "running")
     )
     ask = streams.Ask("tail", "s", 1, "a")
-    found = running(sets, ask)  # type: ignore[arg-type]
+    found = target.running(sets, ask)  # type: ignore[arg-type]
     assert (found.member, found.state) == ("a", "running")
 
 
 @pytest.mark.parametrize(
     ("there", "incarnation", "code", "message"),
     [
-        ("running", 2, 404, "no such container"),
+        ("running", 2, 404, "not on this host"),
         ("paused", 1, 409, "unpause"),
-        ("exited", 1, 409, "start it"),
-        ("created", 1, 409, "start it"),
+        ("exited", 1, 409, "does not run"),
+        ("created", 1, 409, "does not run"),
     ],
 )
 def test_not_running(
@@ -294,5 +294,5 @@ def test_not_running(
 ) -> None:
     ask = streams.Ask("tail", "s", incarnation, "a")
     with pytest.raises(Refused, match=message) as caught:
-        running(_Sets(_Seen("a", there)), ask)  # type: ignore[arg-type]
+        target.running(_Sets(_Seen("a", there)), ask)  # type: ignore[arg-type]
     assert caught.value.code == code
