@@ -1,58 +1,66 @@
 """The agent's door for proxies, without the rest of an agent, and a proxy."""
 
+import asyncio
 import contextlib
 import datetime
 import ipaddress
 import json
+import os
 import pathlib
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+)
+from typing import Any, TypeVar
 
-import docker
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
 from caas.agent.keeper import Seen
 from caas.agent.streams import inside
 from caas.agent.streams.server import Settings, StreamServer, tls
-from caas.drivers.runtime.base import LABEL_DEPLOYMENT
 from caas.model import streams
 
 SET = "the-set"
+
+T = TypeVar("T")
 _REPO = pathlib.Path(__file__).resolve().parents[3]
 
 
 class Sets:
-    """One set, whose containers are those of a deployment, each by its
-    engine id."""
+    """One set, whose containers go by their engine id.
 
-    def __init__(self, api: docker.APIClient, deployment: str) -> None:
-        self._api = api
-        self._label = f"{LABEL_DEPLOYMENT}={deployment}"
+    Nothing is asked of the engine, as in an agent.
+
+    :ivar pids: of their first processes.
+    :ivar paused: those that are.
+    """
+
+    def __init__(self, pids: Mapping[str, int]) -> None:
+        self.pids = pids
+        self.paused: set[str] = set()
 
     def seen(self, set_id: str, incarnation: int) -> list[Seen] | None:
         if (set_id, incarnation) != (SET, 1):
             return None
         return [
-            Seen("c", there["Id"], there["Id"], there["State"], pid)
-            for there in self._api.containers(
-                all=True, filters={"label": self._label}
+            Seen("c", it, it, "paused" if it in self.paused else state, pid)
+            for it, pid in self.pids.items()
+            if (
+                state := "running"
+                if pathlib.Path(f"/proc/{pid}").exists()
+                else "exited"
             )
-            if (pid := self._pid(there["Id"])) is not None
         ]
-
-    def _pid(self, runtime_id: str) -> int | None:
-        try:
-            found = self._api.inspect_container(runtime_id)
-        except docker.errors.NotFound:
-            return None
-        return int(found["State"]["Pid"])
 
     def infra_pid(self, set_id: str) -> int:
         return 0
@@ -65,14 +73,13 @@ class Sets:
 class Door:
     """:param path: for certificates."""
 
-    def __init__(
-        self, api: docker.APIClient, deployment: str, path: pathlib.Path
-    ) -> None:
+    def __init__(self, pids: Mapping[str, int], path: pathlib.Path) -> None:
         self.path = path
+        self.sets = Sets(pids)
         certificates(path)
         self._server = StreamServer(
             Settings("127.0.0.1", 0, tls(*_files(path)), "caas-console"),
-            inside.serve(Sets(api, deployment)),
+            inside.serve(self.sets),
         )
         self.port = self._server.start()
 
@@ -82,10 +89,19 @@ class Door:
     @contextlib.contextmanager
     def ask(
         self, verb: str, container: str, incarnation: int = 1, **arguments: Any
-    ) -> Iterator[ClientConnection]:
+    ) -> Iterator["Client"]:
         ask = streams.Ask(verb, SET, incarnation, container, arguments)
-        with opened(self.path, self.port, ask.to_dict()) as socket:
-            yield socket
+        with _loop() as loop:
+            stream = opened(self.path, self.port, ask.to_dict())
+            socket = asyncio.run_coroutine_threadsafe(
+                stream.__aenter__(), loop
+            ).result()
+            try:
+                yield Client(loop, socket)
+            finally:
+                asyncio.run_coroutine_threadsafe(
+                    stream.__aexit__(None, None, None), loop
+                ).result()
 
     def ssh(self, container: str) -> str:
         """The path of a program that ``scp -S`` and ``sftp -S`` take for ssh,
@@ -103,6 +119,20 @@ class Door:
         return str(program)
 
 
+@contextlib.contextmanager
+def _loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that runs on a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
 def _files(path: pathlib.Path) -> tuple[str, str, str]:
     return (
         str(path / "ca.pem"),
@@ -111,23 +141,59 @@ def _files(path: pathlib.Path) -> tuple[str, str, str]:
     )
 
 
-@contextlib.contextmanager
-def opened(
+@contextlib.asynccontextmanager
+async def opened(
     path: pathlib.Path, port: int, ask: dict[str, Any]
-) -> Iterator[ClientConnection]:
+) -> AsyncIterator[ClientConnection]:
+    """A stream, as a proxy opens it.
+
+    By asyncio: what websockets has for threads reads and writes at once, and
+    the ssl module of Python 3.11 loses what is written then.
+    """
     ca, cert, key = _files(path)
     context = ssl.create_default_context(cafile=ca)
     context.load_cert_chain(cert, key)
-    with connect(
+    async with connect(
         f"wss://127.0.0.1:{port}/",
         ssl=context,
         subprotocols=[streams.AGENT_PROTOCOL],  # type: ignore[list-item]
         compression=None,
         max_size=streams.LARGEST_TEXT,
+        # it is read when the test gets to it
+        ping_interval=None,
         open_timeout=60,
     ) as socket:
-        socket.send(json.dumps(ask))
+        await socket.send(json.dumps(ask))
         yield socket
+
+
+class Client:
+    """A stream, for a thread.
+
+    :param loop: that it lives on.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, socket: ClientConnection
+    ) -> None:
+        self._loop = loop
+        self._socket = socket
+
+    def recv(self, timeout: float = 60) -> str | bytes:
+        """:raises ConnectionClosed: there is no more."""
+        return self._do(self._socket.recv(), timeout)
+
+    def send(self, message: str | bytes) -> None:
+        self._do(self._socket.send(message), 60)
+
+    def vanish(self) -> None:
+        """Close it without a word."""
+        self._loop.call_soon_threadsafe(self._socket.transport.abort)
+
+    def _do(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
+        return asyncio.run_coroutine_threadsafe(
+            asyncio.wait_for(work, timeout), self._loop
+        ).result()
 
 
 def certificates(path: pathlib.Path) -> None:
@@ -176,20 +242,26 @@ def relay(path: str, port: int, container: str, command: str) -> int:
     """
     arguments = {} if command == "sftp" else {"scp": command}
     ask = streams.Ask("sftp", SET, 1, container, arguments)
-    with opened(pathlib.Path(path), port, ask.to_dict()) as socket:
+    return asyncio.run(_relay(pathlib.Path(path), port, ask.to_dict()))
 
-        def feed() -> None:
-            with contextlib.suppress(ConnectionClosed):
-                while data := sys.stdin.buffer.raw.read(streams.LARGEST - 1):
-                    socket.send(bytes((streams.Channel.STDIN,)) + data)
-                socket.send(json.dumps({streams.EOF: True}))
 
-        threading.Thread(target=feed, daemon=True).start()
-        for message in socket:
+async def _relay(path: pathlib.Path, port: int, ask: dict[str, Any]) -> int:
+    async with opened(path, port, ask) as socket:
+        feeding = asyncio.create_task(_feed(socket))
+        async for message in socket:
             if isinstance(message, bytes):
                 sys.stdout.buffer.write(message[1:])
                 sys.stdout.buffer.flush()
             elif streams.ERROR in (said := json.loads(message)):
                 print(said[streams.ERROR]["message"], file=sys.stderr)
-                return 1
-    return 0
+                os._exit(1)
+        feeding.cancel()
+    # a thread may still wait for stdin
+    os._exit(0)
+
+
+async def _feed(socket: ClientConnection) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        while data := await asyncio.to_thread(os.read, 0, streams.LARGEST - 1):
+            await socket.send(bytes((streams.Channel.STDIN,)) + data)
+        await socket.send(json.dumps({streams.EOF: True}))

@@ -17,36 +17,50 @@ import docker
 import inotify_simple
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection
 
 import caas
 from caas.agent.streams import inside
 from caas.model.streams import EOF, Channel
-from tests.system.agent.entrance import Door
+from tests.system.agent.entrance import Client, Door
 from tests.system.agent.host import until
 from tests.system.drivers.conftest import (  # noqa: F401 - fixtures
     BUSYBOX,
     busybox_tar,
     image,
+    remove_groups,
 )
 
 MakeContainer = Callable[..., str]
 
 
 @pytest.fixture
-def door(
-    api: docker.APIClient, run_id: str, tmp_path: pathlib.Path
-) -> Iterator[Door]:
-    door = Door(api, f"test-{run_id}", tmp_path)
+def pids() -> dict[str, int]:
+    """Of the first process of each container that was made."""
+    return {}
+
+
+@pytest.fixture
+def door(pids: dict[str, int], tmp_path: pathlib.Path) -> Iterator[Door]:
+    door = Door(pids, tmp_path)
     yield door
     door.stop()
     until(lambda: not visitors())
+
+
+@pytest.fixture(scope="session")
+def group(run_id: str) -> Iterator[str]:
+    """The parent of all cgroups made here."""
+    name = f"caas-files-{run_id}"
+    yield name
+    remove_groups(name)
 
 
 @pytest.fixture
 def make(
     api: docker.APIClient,
     run_id: str,
+    group: str,
+    pids: dict[str, int],
     image: str,  # noqa: F811
 ) -> Iterator[MakeContainer]:
     """Makes containers, and proves that of their cgroups none is left."""
@@ -63,7 +77,7 @@ def make(
             init=True,
             network_mode="none",
             security_opt=["no-new-privileges"],
-            cgroup_parent=f"/caas-test-{run_id}",
+            cgroup_parent=f"/{group}",
             **options,
         )
         found: str = api.create_container(
@@ -77,6 +91,7 @@ def make(
         if files:
             api.put_archive(found, "/", archive(files))
         api.start(found)
+        pids[found] = int(api.inspect_container(found)["State"]["Pid"])
         return found
 
     yield make
@@ -143,10 +158,10 @@ def run(api: docker.APIClient, container: str, script: str) -> str:
     return output.decode()
 
 
-def said(socket: ClientConnection) -> dict[str, Any]:
+def said(socket: Client) -> dict[str, Any]:
     """The next thing that is no data."""
     while True:
-        message = socket.recv(timeout=60, decode=None)
+        message = socket.recv()
         if isinstance(message, str):
             found: dict[str, Any] = json.loads(message)
             return found
@@ -175,7 +190,7 @@ class Tailed:
     :ivar notices: what was said meanwhile.
     """
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Client) -> None:
         self._socket = socket
         self.notices: list[str] = []
         self.data = b""
@@ -201,7 +216,7 @@ class Tailed:
         return self.notices.pop(0)
 
     def _take(self) -> dict[str, Any] | None:
-        message = self._socket.recv(timeout=60)
+        message = self._socket.recv()
         if isinstance(message, bytes):
             assert message[0] == Channel.STDOUT
             self.data += message[1:]
@@ -290,9 +305,9 @@ class TestFiles:
             assert error(door, "files", container, path=path) == code
         assert error(door, "files", container, path="/", incarnation=2) == 404
         assert error(door, "files", "other", path="/") == 404
-        api.pause(container)
+        door.sets.paused.add(container)
         assert error(door, "files", container, path="/") == 409
-        api.unpause(container)
+        door.sets.paused.clear()
         api.kill(container)
         api.wait(container)
         assert error(door, "files", container, path="/") == 409
@@ -355,10 +370,10 @@ class TestFiles:
                 with door.ask("files", container, path="/") as socket:
                     found = said(socket)
                 codes.add(found.get("error", {}).get("code", 0))
-            assert error(door, "files", container, path="/") == 404
+            assert error(door, "files", container, path="/") == 409
         finally:
             removal.join()
-        assert codes <= {0, 404, 409}
+        assert codes <= {0, 409}
 
     def test_no_more_processes_left(
         self, api: docker.APIClient, door: Door, make: MakeContainer
@@ -678,7 +693,7 @@ class TestSftp:
             )
             socket.send(json.dumps({EOF: True}))
             got = 0
-            while isinstance(message := socket.recv(timeout=60), bytes):
+            while isinstance(message := socket.recv(), bytes):
                 got += len(message) - 1
             assert json.loads(message) == {"exit": {"exit_code": 0}}
         assert got > 200 * (1 << 18)
@@ -947,7 +962,7 @@ class TestWhoLooks:
                 assert said(socket) == {"started": {}}
                 (visitor,) = visitors()
                 # not closed, but gone
-                socket.socket.close()
+                socket.vanish()
             process = pathlib.Path(f"/proc/{visitor}")
             until(lambda process=process: not process.exists())
 
@@ -997,8 +1012,6 @@ class TestWhoLooks:
     def test_it_ends_with_the_agent(
         self,
         api: docker.APIClient,
-        docker_url: str,
-        run_id: str,
         make: MakeContainer,
         tmp_path: pathlib.Path,
     ) -> None:
@@ -1007,14 +1020,14 @@ class TestWhoLooks:
             [
                 sys.executable,
                 "-c",
-                "import docker, pathlib, sys\n"
-                "from tests.system.agent.entrance import Door\n"
-                "api = docker.APIClient(sys.argv[1], version='auto')\n"
-                "door = Door(api, sys.argv[2], pathlib.Path(sys.argv[3]))\n"
+                "import pathlib, sys\n"
+                "from tests.system.agent.entrance import Client, Door\n"
+                "pids = {sys.argv[1]: int(sys.argv[2])}\n"
+                "door = Door(pids, pathlib.Path(sys.argv[3]))\n"
                 "print(door.port, flush=True)\n"
                 "sys.stdin.read()\n",
-                docker_url,
-                f"test-{run_id}",
+                container,
+                str(pid_of(api, container)),
                 str(tmp_path),
             ],
             stdin=subprocess.PIPE,
