@@ -56,6 +56,9 @@ function configure_caas_controller {
     configure_keystone_authtoken_middleware "$CAAS_CONF" caas
     configure_keystoneauth "$CAAS_CONF" caas glance
     iniset "$CAAS_CONF" glance region_name "$REGION_NAME"
+    # who is admin may also see who has which role
+    configure_keystoneauth "$CAAS_CONF" caas keystone
+    iniset "$CAAS_CONF" keystone region_name "$REGION_NAME"
     iniset "$CAAS_CONF" network cidr "$CAAS_NETWORK_CIDR"
     if [[ ! -e $key_file ]]; then
         (umask 077 && "$(get_python_exec_prefix)/caas-manage" pull_key >"$key_file")
@@ -67,6 +70,12 @@ function configure_caas_controller {
     iniset "$CAAS_CONF" proxy ca_file "$CAAS_CERTIFICATES/ca.crt"
     iniset "$CAAS_CONF" proxy cert_file "$CAAS_CERTIFICATES/caas-console.crt"
     iniset "$CAAS_CONF" proxy key_file "$CAAS_CERTIFICATES/caas-console.key"
+    if [[ ! -e $CAAS_SSH_HOST_KEY ]]; then
+        ssh-keygen -q -t ed25519 -N '' -C caas -f "$CAAS_SSH_HOST_KEY"
+    fi
+    iniset "$CAAS_CONF" ssh listen 0.0.0.0
+    iniset "$CAAS_CONF" ssh port "$CAAS_SSH_PORT"
+    iniset "$CAAS_CONF" ssh host_key_file "$CAAS_SSH_HOST_KEY"
     iniset "$CAAS_CONF" console listen 0.0.0.0
     iniset "$CAAS_CONF" console port "$CAAS_CONSOLE_PORT"
     iniset "$CAAS_CONF" console url "ws://$CAAS_SERVICE_HOST:$CAAS_CONSOLE_PORT"
@@ -124,6 +133,8 @@ function start_caas {
         "$bin/caas-conductor --config-dir $CAAS_CONF_DIR"
     run_process caas-console \
         "$bin/caas-console --config-dir $CAAS_CONF_DIR"
+    run_process caas-ssh \
+        "$bin/caas-ssh --config-dir $CAAS_CONF_DIR"
     run_process caas-agent \
         "$bin/caas-agent --config-dir $CAAS_AGENT_CONF_DIR" "" root
     if is_service_enabled caas-api; then
@@ -134,7 +145,7 @@ function start_caas {
 
 function stop_caas {
     local service
-    for service in caas-agent caas-console caas-conductor caas-api; do
+    for service in caas-agent caas-ssh caas-console caas-conductor caas-api; do
         stop_process "$service"
     done
 }

@@ -49,6 +49,19 @@ def openstack(*argv: str, env: dict[str, str] | None = None) -> Done:
     return Done(code, out.getvalue(), err.getvalue())
 
 
+class _Bytes:
+    """What commands write bytes to."""
+
+    def __init__(self, text: "_Ours") -> None:
+        self._text = text
+
+    def write(self, data: bytes) -> None:
+        self._text.write(data.decode())
+
+    def flush(self) -> None:
+        pass
+
+
 class _Ours(io.StringIO):
     """Takes what the thread that made it writes; the service of a test may
     log in others meanwhile, through the handlers of the client."""
@@ -56,6 +69,7 @@ class _Ours(io.StringIO):
     def __init__(self) -> None:
         super().__init__()
         self._owner = threading.get_ident()
+        self.buffer = _Bytes(self)
 
     def write(self, text: str) -> int:
         if threading.get_ident() != self._owner:

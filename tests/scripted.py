@@ -17,6 +17,7 @@ class Conductor:
     """:ivar agent: gets the assigns; None loses them.
     :ivar silent: no report is answered.
     :ivar deaf: reports are taken in but the answer gets lost.
+    :ivar networks: told with each answer.
     :ivar syncs: every report so far, as sent.
     """
 
@@ -28,6 +29,7 @@ class Conductor:
         self.version = 0
         self.sets: dict[tuple[str, int], wire.Wanted] = {}
         self.facts: dict[str, Any] | None = None
+        self.networks: list[str] = []
         self.events: dict[str, dict[str, Any]] = {}
         self._seen: dict[tuple[str, int], dict[str, Any]] = {}
         self._last = (0, 0)
@@ -50,7 +52,8 @@ class Conductor:
                 raise exception.Unavailable("answer lost")
             # the version first, the list after it
             version = self.version
-            return {
+            told = {"networks": self.networks} if self.networks else {}
+            return told | {
                 "version": version,
                 "sets": None
                 if report["version"] == version

@@ -109,6 +109,13 @@ class Hands:
         spaces = {c.id: self._netns(c.pid) for c in containers if c.pid}
         return {i: space for i, space in spaces.items() if space}
 
+    def first_process(self, set_id: str, runtime_id: str) -> int:
+        """See :meth:`Runtime.first_process`; 0 where it cannot be told."""
+        try:
+            return self.drivers.runtime.first_process(set_id, runtime_id)
+        except runtime_base.EngineError:
+            return 0
+
     def strayed(
         self, wanted: wire.Wanted | None, found: Found
     ) -> Mapping[str, runtime_base.Limits]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from caas.agent import actions as act
 from caas.agent import converge, status, validate
 from caas.agent.config import INFRA
-from caas.agent.found import Found, Happening, iso
+from caas.agent.found import Container, Found, Happening, iso
 from caas.agent.hands import DRIVER_ERRORS, Hands, ImageLostError, Slow
 from caas.agent.plan import Rules, Step
 from caas.agent.pool import Pool
@@ -117,12 +117,18 @@ class Keeper:
             order = {c.id: c.spec.index for c in self.target.containers}
             return sorted(
                 (
-                    Seen(name, c.member, c.id, c.state, c.pid)
+                    Seen(name, c.member, c.id, c.state, self._pid(c))
                     for name, c in self.found.containers.items()
                     if name != INFRA
                 ),
                 key=lambda seen: (order.get(seen.member, 0), seen.name),
             )
+
+    def _pid(self, container: Container) -> int:
+        """It is not looked up when a container is started."""
+        if not container.running or container.pid:
+            return container.pid
+        return self.shared.hands.first_process(self.set_id, container.id)
 
     def members(self, incarnation: int) -> dict[str, str] | None:
         """See :meth:`caas.agent.streams.link.Sets.members`."""

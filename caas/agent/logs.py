@@ -7,12 +7,14 @@ to a folder of ours first::
     <set id>/<id of the container>/<number>-<engine id>/{log,log.1,...,name}
 
 ``log`` is the newest file, as the engine numbers them.  The higher the number
-of a folder, the later its container was removed.
+of a folder, the later its container was removed.  Where there is no linking,
+as between file systems, they are copied, and ``copied`` says what each was.
 """
 
 import contextlib
 import dataclasses
 import errno
+import json
 import logging
 import os
 import pathlib
@@ -27,6 +29,7 @@ _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,127}")
 _FOLDER = re.compile(r"(\d+)-([0-9A-Za-z][0-9A-Za-z_.-]*)")
 _LOG = "log"
 _NAME = "name"
+_COPIED = "copied"
 #: Times a log is linked anew that was rotated meanwhile.
 _TRIES = 5
 
@@ -66,6 +69,16 @@ def numbered(log: pathlib.Path) -> dict[int, pathlib.Path]:
                 if number.isdecimal() and number[0] != "0":
                     found[int(number)] = log.parent / name
     return found
+
+
+def origin(path: pathlib.Path) -> tuple[int, int] | None:
+    """Device and inode of what a file is a copy of, if it is one."""
+    try:
+        text = (path.parent / _COPIED).read_text(encoding="ascii")
+        device, inode = json.loads(text)[path.name]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return device, inode
 
 
 class FormerLogs:
@@ -207,32 +220,48 @@ def _link_all(log: pathlib.Path, target: pathlib.Path) -> bool:
     for _ in range(_TRIES):
         before = _identities(log)
         size = 0
+        copied: dict[str, tuple[int, int]] = {}
         for number, path in sorted(numbered(log).items()):
-            to = target if number == 0 else f"{target}.{number}"
-            # gone, or done before: rotated meanwhile
-            with contextlib.suppress(FileNotFoundError, FileExistsError):
-                _link(path, pathlib.Path(to))
-                size += os.stat(to).st_size
+            name = target.name if number == 0 else f"{target.name}.{number}"
+            to = target.with_name(name)
+            # gone: rotated meanwhile
+            with contextlib.suppress(FileNotFoundError):
+                if not _link(path, to):
+                    copied[name] = _identity(path)
+                size += to.stat().st_size
         if before == _identities(log):
+            if copied:
+                target.with_name(_COPIED).write_text(
+                    json.dumps(copied), encoding="ascii"
+                )
             return size > 0
         for path in target.parent.iterdir():
             path.unlink()
     raise OSError(errno.EBUSY, "it is rotated all the time")
 
 
-def _identities(log: pathlib.Path) -> dict[int, int]:
+def _identities(log: pathlib.Path) -> dict[int, tuple[int, int]]:
     found = {}
     for number, path in numbered(log).items():
         with contextlib.suppress(FileNotFoundError):
-            found[number] = path.stat().st_ino
+            found[number] = _identity(path)
     return found
 
 
-def _link(path: pathlib.Path, to: pathlib.Path) -> None:
+def _identity(path: pathlib.Path) -> tuple[int, int]:
+    there = path.stat()
+    return there.st_dev, there.st_ino
+
+
+def _link(path: pathlib.Path, to: pathlib.Path) -> bool:
+    """:returns: False: it had to be copied."""
     try:
         os.link(path, to)
     except OSError as error:
+        # the first for mounts of one file system, too
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
             raise
-        # on another file system; its time tells who reads it which it is
+        # its time is that of what is in it
         shutil.copy2(path, to)
+        return False
+    return True

@@ -145,9 +145,6 @@ class Worker:
             keeper = self._keepers.get(set_id)
         return keeper.members(incarnation) if keeper else None
 
-    def silent(self) -> bool:
-        return self._shared.trouble is not None
-
     def watch(self, set_id: str, tell: Callable[[], None]) -> None:
         with self._lock:
             self._watches.setdefault(set_id, []).append(tell)
@@ -184,11 +181,8 @@ class Worker:
         self._shared.trouble = reason
         with self._lock:
             keepers = list(self._keepers.values())
-            watched = list(self._watches)
         for keeper in keepers:
             keeper.look()
-        for set_id in watched:
-            self._tell(set_id)
 
     def _keeper(self, set_id: str) -> Keeper:
         with self._lock:

@@ -9,10 +9,11 @@ policies of ``identity:get_user``, ``identity:list_role_assignments``,
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keystoneauth1 import exceptions as ksa
+from keystoneauth1.session import Session
 
 from caas import exception
 
@@ -21,12 +22,6 @@ from caas import exception
 TTL = 10.0
 #: Answers kept at most.
 KEPT = 10_000
-
-_FILTER = {
-    "service_type": "identity",
-    "interface": "internal",
-    "min_version": (3,),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +42,26 @@ class User:
 
 
 class Identity:
-    """:param session: of keystoneauth, of the service."""
+    """:param session: of keystoneauth, of the service.
+    :param region: None for any.
+    :param interfaces: of the catalog, the best first.
+    """
 
     def __init__(
-        self, session: Any, clock: Callable[[], float] = time.monotonic
+        self,
+        session: Session,
+        *,
+        region: str | None = None,
+        interfaces: Sequence[str] = ("internal", "public"),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
+        self._where = {
+            "service_type": "identity",
+            "interface": list(interfaces),
+            "region_name": region,
+            "min_version": (3,),
+        }
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], tuple[float, Any]] = {}
@@ -120,7 +129,7 @@ class Identity:
         try:
             answer = self._session.get(
                 path,
-                endpoint_filter=_FILTER,
+                endpoint_filter=self._where,
                 headers={"Accept": "application/json"},
             )
         except ksa.NotFound:

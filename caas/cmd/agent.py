@@ -121,6 +121,7 @@ def _streams(
             former,
             archives.Limits(options.max_copy_mb, options.max_copies),
         ),
+        first=runtime.end_left,
     )
     port = streams.start()
     agent.streams_at = f"{options.address or address.own()}:{port}"

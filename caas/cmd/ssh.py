@@ -7,12 +7,14 @@ import asyncio
 import sys
 
 import asyncssh
+from keystoneauth1 import loading
 from oslo_config import cfg
 from oslo_log import log as logging
 
 from caas import conf
 from caas.clients import keystone
 from caas.cmd import console
+from caas.conf import keystone as conf_keystone
 from caas.console import relay, ssh_access, ssh_server
 from caas.policy import Policy
 
@@ -37,6 +39,16 @@ def _host_key() -> asyncssh.SSHKey:
         ) from None
 
 
+def _identity() -> keystone.Identity:
+    group = conf_keystone.GROUP
+    auth = loading.load_auth_from_conf_options(CONF, group)
+    return keystone.Identity(
+        loading.load_session_from_conf_options(CONF, group, auth=auth),
+        region=CONF.keystone.region_name,
+        interfaces=CONF.keystone.valid_interfaces,
+    )
+
+
 def _gateway() -> ssh_server.Gateway:
     options = CONF.ssh
     name = f"{CONF.host}:{options.port}"
@@ -59,9 +71,7 @@ def _gateway() -> ssh_server.Gateway:
             keepalive=options.keepalive,
         ),
         deps,
-        ssh_access.Access(
-            deps, Policy(CONF), keystone.Identity(console.keystone()), name
-        ),
+        ssh_access.Access(deps, Policy(CONF), _identity(), name),
         relay.Relay(deps, console.links(), console.limits()),
     )
 

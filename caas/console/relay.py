@@ -191,15 +191,19 @@ class _Stream:
                 await self._recorder.flush()
 
     async def _to_client(self) -> _Ending:
-        ending = _Ending("error", link.LOST)
         async for message in self._way.messages():
             self._moved = time.monotonic()
+            ending = None
             if isinstance(message, str):
-                ending = _ending(*link.read(message)) or ending
+                ending = _ending(*link.read(message))
             elif self._recorder:
                 await self._recorder.output(message[0], message[1:])
             await self._client.send(message)
-        return ending
+            if ending is not None:
+                # not once the agent has closed: a client that goes at once
+                # would be taken for one that went before the end
+                return ending
+        return _Ending("error", link.LOST)
 
     async def _to_agent(self) -> None:
         async for message in self._client:

@@ -197,8 +197,8 @@ class Access:
             arguments,
             reason=reason,
             terms=sessions.Terms(
-                record=self._allows(ctx, "caas:sessions:record", item),
-                reason=self._allows(ctx, "caas:sessions:reason", item),
+                record=self._allows(ctx, "caas:sessions:must:record", item),
+                reason=self._allows(ctx, "caas:sessions:must:reason", item),
             ),
         )
         return sessions.redeem(

@@ -41,6 +41,9 @@ _NO_SHELL = (
 #: Exit codes of engines for a command that is not there.
 _NOT_THERE = (126, 127)
 
+#: What scp asks for without SFTP (``scp -O``, and before OpenSSH 9).
+_SCP = re.compile(r"scp (?:-[dprv]+ )*-[dprv]*[tf][dprv]* .+", re.DOTALL)
+
 #: Variables that are passed on, and what they may hold.
 _VARIABLE = re.compile(rb"LANG|LC_[A-Z]{1,32}")
 _VALUE = re.compile(rb"[A-Za-z0-9_.@:+-]{0,64}")
@@ -181,7 +184,6 @@ class Session(End, asyncssh.SSHServerSession[bytes]):
         self._command: str | None = None
         self._term = ""
         self._typed = False
-        self._written = False
 
     def pty_requested(
         self, term_type: str, _term_size: Any, _term_modes: Any
@@ -203,6 +205,9 @@ class Session(End, asyncssh.SSHServerSession[bytes]):
 
     def exec_requested(self, command: str) -> bool:
         self._command = command
+        if _SCP.fullmatch(command):
+            # images have no scp
+            self._verb = Verb.SFTP
         return True
 
     def subsystem_requested(self, subsystem: str) -> bool:
@@ -235,14 +240,15 @@ class Session(End, asyncssh.SSHServerSession[bytes]):
 
     def _arguments(self, environment: Mapping[bytes, bytes]) -> dict[str, Any]:
         """:raises BadRequest: the command cannot be."""
-        if self._verb == Verb.SFTP:
-            return {}
         command = SHELL if self._command is None else self._command
         if "\0" in command or len(command.encode()) >= LONGEST_COMMAND:
             raise exception.BadRequest(
                 f"A command has less than {LONGEST_COMMAND} bytes, none of "
                 "them NUL."
             )
+        if self._verb == Verb.SFTP:
+            scp = {} if self._command is None else {"scp": command}
+            return {"client": self._client(), **scp}
         env = {
             name.decode(): value.decode()
             for name, value in environment.items()
@@ -260,9 +266,10 @@ class Session(End, asyncssh.SSHServerSession[bytes]):
             arguments |= _size(width, height)
         return arguments
 
-    async def send(self, message: str | bytes, /) -> None:
-        self._written = self._written or isinstance(message, bytes)
-        await super().send(message)
+    def _client(self) -> str:
+        """Which program it is: some have ways of their own with SFTP."""
+        version = str(self._chan.get_extra_info("client_version", ""))
+        return "".join(c for c in version if c.isprintable())[:255]
 
     def _hear(self, name: str, value: Any) -> None:
         if name == streams.NOTICE:

@@ -48,9 +48,9 @@ def root_of(url: str) -> pathlib.Path:
 
 
 def _option(words: list[str], name: str) -> str:
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for number, word in enumerate(words):
         if word == name:
-            return following
+            return "".join(words[number + 1 : number + 2])
         if word.startswith(f"{name}="):
             return word.partition("=")[2]
     return ""

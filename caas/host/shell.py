@@ -328,7 +328,8 @@ def _raw(terminal: bool) -> Iterator[None]:
         yield
         return
     before = termios.tcgetattr(0)
-    tty.setraw(0)
+    # what was typed already is not thrown away
+    tty.setraw(0, termios.TCSADRAIN)
     try:
         yield
     finally:

@@ -70,14 +70,14 @@ RULES = [
         "GET /v1/sessions/{session_id}/recording",
     ),
     rule(
-        "caas:sessions:record",
+        "caas:sessions:must:record",
         "!",
         "Not a permission: sessions of whom this is true of are recorded, "
         "whether they ask for it or not.",
         *_WATCHED,
     ),
     rule(
-        "caas:sessions:reason",
+        "caas:sessions:must:reason",
         "!",
         "Not a permission: of whom this is true, they have to give a reason.",
         *_ALL,

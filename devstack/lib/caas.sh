@@ -5,6 +5,8 @@
 DEPLOYMENT_LABEL=caas.deployment
 
 CERTIFICATES=$ETC_DIR/certificates
+# What caas-ssh shows to clients.
+SSH_HOST_KEY=$ETC_DIR/ssh_host_key
 
 transport_url() {
     printf '%s' "rabbit://$QUICKSTART_NAME:$RABBITMQ_PASSWORD@$CONTROL_ADDRESS:$QUICKSTART_RABBITMQ_PORT/$QUICKSTART_NAME"
@@ -42,6 +44,13 @@ key_file = $CERTIFICATES/caas-console.key
 [console]
 port = $QUICKSTART_CONSOLE_PORT
 url = $CONSOLE_URL
+
+[ssh]
+port = $QUICKSTART_SSH_PORT
+host_key_file = $SSH_HOST_KEY
+
+[keystone]
+$(keystone_reader caas-ssh "$CAAS_SSH_PASSWORD")
 
 [glance]
 $(keystone_login caas "$CAAS_PASSWORD")
@@ -130,13 +139,16 @@ bridge_prefix() {
 # The database's tables; needs the database only.
 caas_make() {
     certificates_make
+    [[ -e $SSH_HOST_KEY ]] ||
+        ssh-keygen -q -t ed25519 -N '' -C "$QUICKSTART_NAME" -f "$SSH_HOST_KEY"
     controller_config
     "$VENV/bin/caas-manage" --config-dir "$ETC_DIR/caas-api" db sync
 }
 
 caas_up() {
     local name
-    for name in caas-api caas-conductor caas-console $(agent_names); do
+    for name in caas-api caas-conductor caas-console caas-ssh \
+        $(agent_names); do
         caas_start "$name"
     done
     caas_api_ready
@@ -195,6 +207,9 @@ caas_start() {
         caas-console)
             service_start caas-console \
                 "$VENV/bin/caas-console" --config-dir "$ETC_DIR/caas-api" ;;
+        caas-ssh)
+            service_start caas-ssh \
+                "$VENV/bin/caas-ssh" --config-dir "$ETC_DIR/caas-api" ;;
         caas-agent)
             agent_config caas-agent "$(hostname)" "$DOCKER_SOCKET" \
                 "$DATA_DIR/agent" 127.0.0.1

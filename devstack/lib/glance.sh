@@ -71,3 +71,16 @@ project_domain_name = Default
 region_name = $REGION
 EOF
 }
+
+# keystone_reader USER PASSWORD: the same, for one who reads the whole system.
+keystone_reader() {
+    cat <<EOF
+auth_type = password
+auth_url = $KEYSTONE_URL
+username = $1
+password = $2
+user_domain_name = Default
+system_scope = all
+region_name = $REGION
+EOF
+}

@@ -16,9 +16,14 @@ USERS = {
     "glance": ("service", ("service",)),
     # Streams any project's images to the hosts that run them.
     "caas": ("service", ("service", "admin")),
+    # Sees on behalf of caas-ssh who has which role; see SYSTEM.
+    "caas-ssh": ("service", ()),
     "demo": ("demo", ("member",)),
     "viewer": ("demo", ("reader",)),
 }
+
+#: User -> role on the system.
+SYSTEM = {"caas-ssh": "reader"}
 
 PROJECTS = {
     "service": "Users of the services",
@@ -48,6 +53,9 @@ class Keystone:
 
     def grant(self, project: str, user: str, role: str) -> None:
         self.api.put(f"/projects/{project}/users/{user}/roles/{role}")
+
+    def grant_system(self, user: str, role: str) -> None:
+        self.api.put(f"/system/users/{user}/roles/{role}")
 
 
 def main() -> None:
@@ -87,13 +95,16 @@ def main() -> None:
         user_id = keystone.ensure(
             "user",
             {"name": user, **in_default},
-            password=os.environ[f"{user.upper()}_PASSWORD"],
+            password=os.environ[f"{user.upper().replace('-', '_')}_PASSWORD"],
             default_project_id=projects[project],
         )
         for name in names:
             if name not in roles:
                 roles[name] = keystone.ensure("role", {"name": name})
             keystone.grant(projects[project], user_id, roles[name])
+        if user in SYSTEM:
+            role = keystone.ensure("role", {"name": SYSTEM[user]})
+            keystone.grant_system(user_id, role)
 
 
 if __name__ == "__main__":

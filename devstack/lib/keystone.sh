@@ -81,6 +81,7 @@ identity_make() {
     local done=$DATA_DIR/keystone/registered
     [[ ! -e $done ]] || return 0
     env ADMIN_PASSWORD="$ADMIN_PASSWORD" CAAS_PASSWORD="$CAAS_PASSWORD" \
+        CAAS_SSH_PASSWORD="$CAAS_SSH_PASSWORD" \
         GLANCE_PASSWORD="$GLANCE_PASSWORD" DEMO_PASSWORD="$DEMO_PASSWORD" \
         VIEWER_PASSWORD="$VIEWER_PASSWORD" \
         "$VENV/bin/python" "$HERE/lib/identity.py" \

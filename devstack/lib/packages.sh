@@ -21,6 +21,7 @@ wanted_packages() {
         ! apt_knows docker-cli || echo docker-cli
     fi
     command -v rabbitmqctl >/dev/null || echo rabbitmq-server
+    command -v ssh-keygen >/dev/null || echo openssh-client
     find_python >/dev/null || echo python3-venv
     case $QUICKSTART_DATABASE in
         mariadb) dpkg_has mariadb-server || echo mariadb-server ;;

@@ -12,7 +12,8 @@ service_names() {
     for ((host = 1; host <= QUICKSTART_HOSTS; host++)); do
         printf 'dockerd-%d\n' "$host"
     done
-    printf '%s\n' keystone glance caas-api caas-conductor caas-console
+    printf '%s\n' keystone glance caas-api caas-conductor caas-console \
+        caas-ssh
     if ((QUICKSTART_HOSTS == 0)); then
         printf '%s\n' caas-agent
     fi
@@ -111,6 +112,7 @@ claim_ports() {
     claim_port glance QUICKSTART_GLANCE_PORT
     claim_port caas-api QUICKSTART_CAAS_PORT
     claim_port caas-console QUICKSTART_CONSOLE_PORT
+    claim_port caas-ssh QUICKSTART_SSH_PORT
     if ((QUICKSTART_HOSTS == 0)); then
         claim_port caas-agent QUICKSTART_STREAMS_PORT
     fi

@@ -327,7 +327,8 @@ def books(cloud: Cloud, admin: Cloud, sets: list[dict[str, Any]]) -> None:
 
 
 def left_of(stack: Stack, ids: list[str]) -> list[str]:
-    """Files, folders and cgroups that bear the id of a set."""
+    """Files, folders and cgroups that bear the id of a set; the logs of its
+    former containers are among them."""
     roots = [
         pathlib.Path("/sys/fs/cgroup"),
         pathlib.Path(f"/run/{stack.settings['QUICKSTART_NAME']}-quickstart"),

@@ -1,9 +1,9 @@
 """All checks: which there are, what they gather and who judges it."""
 
 import dataclasses
-import datetime
 import os
 import pathlib
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -154,20 +154,22 @@ def _certificate(subject: Subject) -> Iterable[Finding]:
     if not options.ca_file:
         yield certificates.none()
         return
+    host = subject.conf.host
     try:
         found = certificates.read(
-            options.ca_file, options.cert_file or "", options.key_file or ""
+            options.ca_file,
+            options.cert_file or "",
+            options.key_file or "",
+            host,
         )
-    except (OSError, ValueError) as error:
+    except OSError as error:
         yield unfit(
             "certificate",
             "The certificate of this host, its key or that of the authority "
             f"([streams]) is of no use: {error}.",
         )
         return
-    yield certificates.certificate(
-        found, subject.conf.host, datetime.datetime.now(datetime.UTC)
-    )
+    yield certificates.certificate(found, host, time.time())
 
 
 #: What an agent looks at whenever its engine is back.
@@ -309,6 +311,10 @@ def _call(check: Check, subject: Subject) -> Callable[[], list[Finding]]:
 
 
 def _unanswered(error: Exception | None, url: str, timeout: float) -> Finding:
+    if within(timeout / 2, {"": lambda: engine.pings(url, timeout / 2)}).get(
+        ""
+    ):
+        return engine.silent(timeout)
     why = (
         str(error)
         if error

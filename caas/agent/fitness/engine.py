@@ -9,6 +9,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import docker
+import docker.errors
+import requests
+
 from caas.agent.fitness.finding import Finding, ok, unfit, warning
 from caas.drivers.runtime import infra
 from caas.drivers.runtime.base import Absent, EngineError
@@ -67,6 +71,21 @@ def ask(url: str, timeout: float) -> EngineFacts:
             swap_limit=bool(info.get("SwapLimit")),
             subnets=tuple(_subnets(networks)),
         )
+
+
+def pings(url: str, timeout: float) -> bool:
+    """Whether it answers at all, be it that it does not know this version."""
+    try:
+        api = docker.APIClient(url, version="1.41", timeout=timeout)  # type: ignore[arg-type]
+        api.ping()
+    except docker.errors.APIError:
+        return True
+    except (
+        requests.exceptions.RequestException,
+        docker.errors.DockerException,
+    ):
+        return False
+    return True
 
 
 def _subnets(networks: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -168,6 +187,15 @@ def version(found: str) -> Finding:
             "or later.",
         )
     return ok("engine", f"Docker Engine {found} answers.")
+
+
+def silent(timeout: float) -> Finding:
+    """It answers a ping, and nothing for which it has to ask containerd."""
+    return unfit(
+        "engine",
+        "The Docker Engine answers, but did not say what it is within "
+        f"{timeout:g} s: its containerd hangs; restart it.",
+    )
 
 
 def storage(driver: str, details: Mapping[str, str]) -> Finding:

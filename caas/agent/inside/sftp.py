@@ -46,7 +46,8 @@ def prepare(arguments: dict[str, Any]) -> Callable[[], None]:
             channel,  # type: ignore[arg-type]
             channel,  # type: ignore[arg-type]
         )
-        if serve is None:
+        # it does not look at the name
+        if serve is None or arguments["scp"].split()[0] != "scp":
             raise Problem(
                 400,
                 "That is no command of scp: -t or -f, then -d, -p, -r, -v, "

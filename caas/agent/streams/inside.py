@@ -20,7 +20,8 @@ from typing import Any
 import caas
 from caas.agent.inside import __main__ as program
 from caas.agent.inside import outside
-from caas.agent.streams.link import Link, Refused, Seen, Sets, running
+from caas.agent.streams import target
+from caas.agent.streams.link import Link, Refused, Seen, Sets
 from caas.model import streams
 from caas.model.streams import Channel, Verb
 
@@ -86,7 +87,7 @@ class Inside:
     async def _visit(
         self, link: Link, verb: str, arguments: dict[str, Any]
     ) -> AsyncIterator["Visit"]:
-        seen = running(self._sets, link.ask)
+        seen = target.running(self._sets, link.ask)
         with self._counted(seen), _pidfd(seen) as pidfd:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -157,6 +158,9 @@ class Visit:
         self._stdout = process.stdout
         self._stderr = process.stderr
         self._pidfd = pidfd
+        # its own kill() may reap it before asyncio can, which would not
+        # learn how it ended
+        self._own_pidfd = os.pidfd_open(process.pid)
         self._set_id = set_id
         self._said = ""
         asyncio.get_running_loop().add_reader(pidfd, self._container_ended)
@@ -169,7 +173,7 @@ class Visit:
 
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            signal.pidfd_send_signal(self._own_pidfd, signal.SIGKILL)
 
     def order(self, order: dict[str, Any]) -> None:
         data = json.dumps(order).encode()
@@ -277,6 +281,7 @@ class Visit:
         """Have it gone."""
         asyncio.get_running_loop().remove_reader(self._pidfd)
         self._kill()
+        os.close(self._own_pidfd)
         self._stdin.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL):
@@ -311,9 +316,10 @@ def _search_path() -> str:
 def _pidfd(seen: Seen) -> Iterator[int]:
     """Of the first process of a container."""
     try:
-        pidfd = os.pidfd_open(seen.pid)
+        # 0 is no process, but not refused by all kernels in the same way
+        pidfd = os.pidfd_open(seen.pid or -1)
     except OSError as e:
-        raise Refused(409, "The container does not run.") from e
+        raise Refused(409, f"Container {seen.name} does not run.") from e
     try:
         yield pidfd
     finally:

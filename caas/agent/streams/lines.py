@@ -17,6 +17,8 @@ _CHANNELS = {"stdout": Channel.STDOUT, "stderr": Channel.STDERR}
 #: Length of a time with nine digits of a second, as ``docker logs`` shows it.
 _FIXED = len("2024-01-01T00:00:00.000000000Z")
 _FRACTION = re.compile(r"[.,](\d+)")
+#: What comes of reading something else.
+_NO_ENTRY = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 #: Entries in which the beginning of a line is looked for among those of the
 #: other channel.
 _LOOK_BACK = 100
@@ -61,7 +63,7 @@ def parse(raw: bytes) -> list[Entry]:
         found = json.loads(b"[" + b",".join(lines) + b"]")
         if len(found) == len(lines):
             return [_entry(each) for each in found]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except _NO_ENTRY:
         pass
     entries = []
     for line in lines:
@@ -69,7 +71,7 @@ def parse(raw: bytes) -> list[Entry]:
         line = line[max(0, line.rfind(b'{"log":"')) :]
         try:
             entries.append(_entry(json.loads(line)))
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except _NO_ENTRY:
             continue
     return entries
 
@@ -108,9 +110,17 @@ class Joiner:
         self._skip = skip or collections.Counter()
         self._open: dict[Channel, str] = {}
 
-    def begin(self) -> None:
-        """What comes is of another container: it continues nothing."""
-        self._open.clear()
+    def begin(self) -> list[Entry]:
+        """What comes is of another container.
+
+        :returns: ends of the lines that the last one did not end.
+        """
+        left, self._open = self._open, {}
+        return [
+            Entry(began, channel, b"\n", True)
+            for channel, began in left.items()
+            if self._is_asked_for(began)
+        ]
 
     def take(self, entries: Collection[Entry]) -> list[Entry]:
         taken = []
@@ -122,10 +132,14 @@ class Joiner:
             began = first or at
             if not data.endswith(b"\n"):
                 self._open[channel] = began
-            if began < self._since or (self._until and began > self._until):
-                continue
-            taken.append(Entry(began, channel, data, first is not None))
+            if self._is_asked_for(began):
+                taken.append(Entry(began, channel, data, first is not None))
         return taken
+
+    def _is_asked_for(self, began: str) -> bool:
+        return self._since <= began and not (
+            self._until and began > self._until
+        )
 
 
 class Tail:

@@ -61,35 +61,11 @@ class Sets(Protocol):
         order of Index, whether they are there or not; None if it is not (or
         no longer) here."""
 
-    def silent(self) -> bool:
-        """Whether the engine does not answer."""
-
     def watch(self, set_id: str, tell: Callable[[], None]) -> None:
         """Have ``tell`` called, on any thread, when anything of the set may
         have changed; it must return at once."""
 
     def unwatch(self, set_id: str, tell: Callable[[], None]) -> None: ...
-
-
-def running(sets: Sets, ask: streams.Ask) -> Seen:
-    """The container that is asked for.
-
-    :raises Refused: it is not here, or nothing can be done in it now.
-    """
-    there = [
-        seen
-        for seen in sets.seen(ask.set_id, ask.incarnation) or ()
-        if seen.member == ask.container
-    ]
-    if not there:
-        raise Refused(404, "There is no such container on this host now.")
-    # while one is replaced there may be two
-    seen = next((s for s in there if s.state == "running"), there[0])
-    if seen.state == "paused":
-        raise Refused(409, "The container is paused; unpause it first.")
-    if seen.state != "running" or not seen.pid:
-        raise Refused(409, "The container does not run; start it first.")
-    return seen
 
 
 class Link:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from caas.agent.logs import Kept, numbered
+from caas.agent.logs import Kept, numbered, origin
 from caas.agent.streams.lines import Entry, Joiner, Tail, parse
 from caas.model.streams import Channel
 
@@ -92,6 +92,8 @@ class Reader:
         self._closed = False
         self._run: Kept | None = None
         self._file: _Open | None = None
+        # the beginning of what is live, while what was before is read
+        self._ahead: tuple[Kept, _Open] | None = None
         self._over = False
         self._done: set[str] = set()
 
@@ -104,12 +106,14 @@ class Reader:
                 self._begun = True
                 if self._wish.tail is not None:
                     self._seek(self._wish.tail)
+            self._look_ahead()
             return self._read()
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
             self._leave()
+            self._forget_ahead()
 
     def _read(self) -> tuple[list[Entry], bool]:
         looked = 0
@@ -118,6 +122,8 @@ class Reader:
             if file is None:
                 if not self._enter():
                     return [], False
+                if ends := self._joiner.begin():
+                    return ends, True
                 continue
             # asked before reading: what is written later is to be read
             ended = self._over or file.next is not None
@@ -197,7 +203,7 @@ class Reader:
         for run in self._runs():
             if run.runtime_id in self._done:
                 continue
-            file = self._oldest(run)
+            file = self._begin_of(run)
             if file is None:
                 if run == self.live:
                     # it has written nothing yet
@@ -205,9 +211,35 @@ class Reader:
                 self._done.add(run.runtime_id)
                 continue
             self._take(run, file)
-            self._joiner.begin()
             return True
         return False
+
+    def _look_ahead(self) -> None:
+        """Hold the beginning of what is live, that it may not be rotated
+        away before it is its turn."""
+        live = self.live
+        if self._ahead is not None and self._ahead[0] != live:
+            self._forget_ahead()
+        if (
+            live is None
+            or self._ahead is not None
+            or live.runtime_id in self._done
+        ):
+            return
+        file = self._oldest(live)
+        if file is not None:
+            self._ahead = live, file
+
+    def _forget_ahead(self) -> None:
+        if self._ahead is not None:
+            self._ahead[1].close()
+            self._ahead = None
+
+    def _begin_of(self, run: Kept) -> _Open | None:
+        if self._ahead is not None and self._ahead[0] == run:
+            (_, file), self._ahead = self._ahead, None
+            return file
+        return self._oldest(run)
 
     def _take(self, run: Kept, file: _Open) -> None:
         self._run, self._file, self._over = run, file, False
@@ -256,25 +288,17 @@ class Reader:
 
     def _after(self, run: Kept, fd: int) -> _Open | None:
         """The file that was begun after another one."""
-        there = False
-        for log in self._places(run):
-            for _ in range(_TRIES):
-                files = numbered(log)
-                own = _find(files, fd)
-                if own is None:
-                    break
-                there = True
-                lower = [number for number in files if number < own]
-                if not lower:
-                    break
-                found = _open(files[max(lower)])
-                # unless it is rotated just now
-                if found and _is(files[own], fd) and numbered(log) == files:
-                    return found
+        places: list[pathlib.Path] = []
+        # it may be kept and removed at that very moment
+        while places != (places := self._places(run)):
+            there = False
+            for log in places:
+                own, found = _after(log, fd)
                 if found:
-                    found.close()
-        if there:
-            return None
+                    return found
+                there = there or own
+            if there:
+                return None
         # it was removed: the oldest there is may be the next one or not
         found = self._oldest(run)
         if found:
@@ -335,6 +359,27 @@ class Reader:
         self._done = {r.runtime_id for r in runs[: runs.index(run)]}
         self._joiner = Joiner(self._wish.since, self._wish.until, tail.skip)
         self._take(run, file)
+
+
+def _after(log: pathlib.Path, fd: int) -> tuple[bool, _Open | None]:
+    """Whether a file is there, and the one that was begun after it."""
+    there = False
+    for _ in range(_TRIES):
+        files = numbered(log)
+        own = _find(files, fd)
+        if own is None:
+            break
+        there = True
+        lower = [number for number in files if number < own]
+        if not lower:
+            break
+        found = _open(files[max(lower)])
+        # unless it is rotated just now
+        if found and _is(files[own], fd) and numbered(log) == files:
+            return True, found
+        if found:
+            found.close()
+    return there, None
 
 
 def _end_of(
@@ -416,11 +461,8 @@ def _is(path: pathlib.Path, fd: int) -> bool:
     except FileNotFoundError:
         return False
     own = os.fstat(fd)
-    if (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino):
-        return True
-    return there.st_dev != own.st_dev and (
-        (there.st_size, there.st_mtime_ns) == (own.st_size, own.st_mtime_ns)
-    )
+    identity = own.st_dev, own.st_ino
+    return identity in ((there.st_dev, there.st_ino), origin(path))
 
 
 def _open(path: pathlib.Path) -> _Open | None:

@@ -23,6 +23,7 @@ from caas.agent.streams.changes import Changes
 from caas.agent.streams.lines import Entry, fixed
 from caas.agent.streams.link import Link, Refused, Seen, Sets
 from caas.agent.streams.logfiles import GAP, Reader, Wish
+from caas.agent.streams.pulse import Pulse
 from caas.drivers.runtime.base import Runtime
 from caas.model import streams
 from caas.model.streams import Channel
@@ -33,8 +34,6 @@ T = TypeVar("T")
 
 #: How long a set may be on its way to this host (s): who follows waits longer.
 PATIENCE, SHORT_PATIENCE = 10.0, 2.0
-#: How long the engine may be silent before the reader is told (s).
-SILENCE = 2.0
 #: Threads that read files, of all logs: reading is work, not waiting.
 THREADS = 2
 #: Read at once of all containers of a set, and of one at least (bytes).
@@ -88,6 +87,7 @@ class Logs:
         # not those of the loop: calls of an engine that hangs may have them
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS, "logs")
         self._changes: Changes | None = None
+        self.pulse = Pulse(runtime.ping)
 
     @property
     def changes(self) -> Changes:
@@ -169,12 +169,13 @@ class _Stream:
         self._wake = asyncio.Event()
         # something of the set may be different
         self._news = True
-        self._silent_since: float | None = None
         self._said_silent = False
 
     async def run(self) -> None:
         sets, set_id = self._logs.sets, self._ask.set_id
         sets.watch(set_id, self._told)
+        if self._follow:
+            self._logs.pulse.add(self._wake.set)
         try:
             look = await self._first_look()
             await self._follow_up(look, first=True)
@@ -182,6 +183,8 @@ class _Stream:
             await self._go_on()
         finally:
             sets.unwatch(set_id, self._told)
+            if self._asked.follow:
+                self._logs.pulse.remove(self._wake.set)
         await self._link.tell(streams.EXIT, {"exit_code": 0})
 
     def close(self) -> None:
@@ -258,13 +261,10 @@ class _Stream:
     async def _wait(self) -> None:
         """Until there may be something to do."""
         deadline = None
-        if self._silent_since is not None and not self._said_silent:
-            deadline = self._silent_since + SILENCE
         if until := self._asked.wish.until:
             left = datetime.datetime.fromisoformat(until).timestamp()
             # a little more, for what is on its way to the file
-            due = self._loop.time() + left - time.time() + 0.2
-            deadline = min(due, deadline) if deadline else due
+            deadline = self._loop.time() + left - time.time() + 0.2
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 await self._wake.wait()
@@ -412,24 +412,17 @@ class _Stream:
 
     async def _speak(self) -> None:
         """Say so when the engine does not answer, and when it does again."""
-        if not self._logs.sets.silent():
-            self._silent_since = None
-            if self._said_silent:
-                self._said_silent = False
-                await self._link.tell(
-                    streams.NOTICE, "The container engine answers again."
-                )
+        silent = self._logs.pulse.silent
+        if silent == self._said_silent:
             return
-        now = self._loop.time()
-        if self._silent_since is None:
-            self._silent_since = now
-        if not self._said_silent and now - self._silent_since >= SILENCE:
-            self._said_silent = True
-            await self._link.tell(
-                streams.NOTICE,
-                "The container engine of the host does not answer; the log "
-                "goes on when it does again.",
-            )
+        self._said_silent = silent
+        await self._link.tell(
+            streams.NOTICE,
+            "The container engine of the host does not answer; the log goes "
+            "on when it does again."
+            if silent
+            else "The container engine of the host answers again.",
+        )
 
 
 class _Batch:

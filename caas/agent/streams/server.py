@@ -53,15 +53,26 @@ def tls(ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(ca_file)
     context.load_cert_chain(cert_file, key_file)
+    # who comes again shows a certificate again
+    context.num_tickets = 0
     return context
 
 
 class StreamServer:
-    """:param verbs: what serves a stream, by verb."""
+    """:param verbs: what serves a stream, by verb.
 
-    def __init__(self, settings: Settings, verbs: Mapping[str, Serve]) -> None:
+    :param first: done once, beside what is served.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        verbs: Mapping[str, Serve],
+        first: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._settings = settings
         self._verbs = verbs
+        self._first = first
         self._count = 0
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -115,8 +126,20 @@ class StreamServer:
             self._started.set_exception(error)
             return
         self._started.set_result(_port(server))
+        beside = asyncio.create_task(self._begin())
         async with server:
             await self._stop.wait()
+            beside.cancel()
+
+    async def _begin(self) -> None:
+        try:
+            if self._first is not None:
+                await self._first()
+        except EngineError as error:
+            LOG.warning(
+                "What streams of an earlier agent left is not known: %s",
+                error.message,
+            )
 
     async def _serve(self, socket: ServerConnection) -> None:
         try:

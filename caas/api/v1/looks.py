@@ -53,7 +53,7 @@ def stats(call: Call) -> dict[str, Any]:
 )
 def top(call: Call) -> dict[str, Any]:
     """Show the processes of a container."""
-    return {"processes": _look(call, Look.TOP)}
+    return {"top": _look(call, Look.TOP)}
 
 
 @operation(

@@ -36,8 +36,8 @@ def _open(call: Call, verb: Verb) -> dict[str, Any]:
         reason=arguments.pop("reason", ""),
         record=arguments.pop("record", False),
         terms=sessions.Terms(
-            record=call.allows("caas:sessions:record", call.target),
-            reason=call.allows("caas:sessions:reason", call.target),
+            record=call.allows("caas:sessions:must:record", call.target),
+            reason=call.allows("caas:sessions:must:reason", call.target),
         ),
     )
     view = views.session(session, call.url, utcnow())

@@ -563,6 +563,10 @@ class Runtime(abc.ABC):
         """
         return {}
 
+    def ping(self) -> None:
+        """Whether the engine answers: an error if not."""
+        self.info()
+
     def log_file(self, runtime_id: str) -> pathlib.Path | None:
         """Where the engine writes what a container writes, as lines of JSON:
         ``log``, ``stream`` and ``time``.
@@ -599,6 +603,15 @@ class Runtime(abc.ABC):
         """
         raise _lacking("list processes")
 
+    def first_process(self, set_id: str, runtime_id: str) -> int:
+        """Pid on this host of the first process of a container.
+
+        Likewise without the engine.
+
+        :returns: 0 when it does not run.
+        """
+        raise _lacking("tell which process is the first")
+
     # For asyncio.
 
     async def exec(self, runtime_id: str, command: Command) -> Terminal:
@@ -607,6 +620,10 @@ class Runtime(abc.ABC):
         :raises EngineError: it does not run; for good when it cannot be run.
         """
         raise _lacking("run commands in containers")
+
+    async def end_left(self) -> None:  # noqa: B027 - most leave nothing
+        """End commands of :meth:`exec` that an earlier agent, which was
+        killed, did not end."""
 
     async def attach(
         self, runtime_id: str, *, stdin: bool, width: int = 0, height: int = 0

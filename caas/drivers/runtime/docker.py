@@ -1,5 +1,6 @@
 """Containers in a Docker Engine, with the least number of calls to it."""
 
+import asyncio
 import contextlib
 import dataclasses
 import datetime
@@ -77,6 +78,7 @@ class DockerRuntime(base.Runtime):
         self._views = Views(
             state / "views", pathlib.Path(lxcfs) if lxcfs else None
         )
+        self._mark = terminals.Mark()
         self._data: str | None = None
         self._lock = threading.Lock()
         self._groups: cgroups.Groups | cgroups.Slices | None = None
@@ -348,6 +350,10 @@ class DockerRuntime(base.Runtime):
             and not cgroups.alike(limits, given[i], groups.SLACK)
         }
 
+    def ping(self) -> None:
+        with self._engine.call("The engine does not answer") as api:
+            api.ping()
+
     def log_file(self, runtime_id: str) -> pathlib.Path | None:
         folder = pathlib.Path(self._data_root(), "containers")
         if not folder.is_dir():
@@ -390,16 +396,34 @@ class DockerRuntime(base.Runtime):
         folder = self._groups_of_engine().folder(set_id, runtime_id)
         return processes.read(processes.pids(folder))
 
+    def first_process(self, set_id: str, runtime_id: str) -> int:
+        folder = self._groups_of_engine().folder(set_id, runtime_id)
+        return processes.first(processes.pids(folder))
+
     async def exec(
         self, runtime_id: str, command: base.Command
     ) -> base.Terminal:
-        return await terminals.run(self._streaming, runtime_id, command)
+        return await terminals.run(
+            self._streaming, self._mark, runtime_id, command
+        )
+
+    async def end_left(self) -> None:
+        running = await asyncio.to_thread(self._running)
+        for runtime_id in running:
+            await terminals.end_left(self._streaming, self._mark, runtime_id)
+
+    def _running(self) -> Sequence[str]:
+        label = f"{base.LABEL_DEPLOYMENT}={self._deployment}"
+        with self._engine.call("The containers cannot be listed") as api:
+            found = api.containers(filters={"label": label})
+        return [item["Id"] for item in found]
 
     async def attach(
         self, runtime_id: str, *, stdin: bool, width: int = 0, height: int = 0
     ) -> base.Terminal:
         return await terminals.attach(
             self._streaming,
+            self._mark,
             self,
             runtime_id,
             stdin=stdin,

@@ -31,6 +31,16 @@ def pids(group: pathlib.Path) -> list[int]:
     return sorted(set(found) - {0})
 
 
+def first(found: Iterable[int]) -> int:
+    """The one that is number 1 in the container; 0 if none is.
+
+    :param found: numbers on this host of all of a container.
+    """
+    ids = {pid: inner for pid in found if (inner := _inner(pid))}
+    depth = min((len(inner) for inner in ids.values()), default=0)
+    return next((p for p, inner in ids.items() if inner[depth - 1] == 1), 0)
+
+
 def read(found: Iterable[int]) -> list[Process]:
     """What the kernel tells of processes; those that are gone are left out.
 

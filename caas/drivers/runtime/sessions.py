@@ -39,7 +39,11 @@ class Leader:
 
     @property
     def alive(self) -> bool:
-        return self._fd >= 0 and not select.select([self._fd], [], [], 0)[0]
+        if self._fd < 0:
+            return False
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        return not poll.poll(0)
 
     async def ended(self) -> None:
         """Wait for its end."""

@@ -1,15 +1,18 @@
 """Docker's side of terminals: commands run in containers, and attaching."""
 
 import asyncio
+import base64
 import contextlib
 import itertools
 import json
+import secrets
 import signal
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from caas.drivers.runtime.base import (
+    Absent,
     Command,
     Conflict,
     EngineError,
@@ -26,9 +29,6 @@ _EXEC = "The command cannot be run"
 _ATTACH = "The container cannot be attached to"
 #: The API from which an exec can be told its size before it runs.
 _CONSOLE_SIZE = (1, 42)
-#: What a client would have to send to be cut off by the engine, which looks
-#: for something in what terminals read and cannot be told not to.
-_DETACH_KEYS = ",".join(["ctrl-^"] * 16)
 #: Seconds between looks at whether a command runs by now; they get longer.
 _PAUSES = (0.005, 0.01, 0.02, 0.04, 0.08)
 #: Seconds within which the engine has noted that a command runs, or failed.
@@ -37,6 +37,33 @@ _APPEARANCE = 5.0
 _GOES_ON = 1.0
 #: Characters of what the engine says when a command cannot be run.
 _LONGEST_REASON = 4096
+
+
+class Mark:
+    """The keys to detach of what one agent, in one run, has begun.
+
+    The engine looks for some in what terminals read and cannot be told not to:
+    these are not typed by accident.  It also tells them of each command, so
+    that the next run finds what this one left.
+    """
+
+    _FIRST = 8
+
+    def __init__(self) -> None:
+        self._own = secrets.token_hex(8)
+
+    @property
+    def keys(self) -> str:
+        """As the engine is told."""
+        return ",".join([*["ctrl-^"] * self._FIRST, *self._own])
+
+    def is_of_another(self, keys: str | None) -> bool:
+        """:param keys: as the engine tells, in base64."""
+        found = base64.b64decode(keys or "")
+        first = b"\x1e" * self._FIRST
+        return found.startswith(first) and not found.endswith(
+            self._own.encode()
+        )
 
 
 def _pauses() -> Iterator[float]:
@@ -231,7 +258,7 @@ class Attached(_Socket):
 
 
 async def run(
-    streaming: Streaming, runtime_id: str, command: Command
+    streaming: Streaming, mark: Mark, runtime_id: str, command: Command
 ) -> Terminal:
     """See :meth:`caas.drivers.runtime.base.Runtime.exec`."""
     body: dict[str, Any] = {
@@ -240,7 +267,7 @@ async def run(
         "AttachStderr": True,
         "Tty": command.tty,
         "Cmd": list(command.words),
-        "DetachKeys": _DETACH_KEYS,
+        "DetachKeys": mark.keys,
     }
     if command.env:
         body["Env"] = [f"{k}={v}" for k, v in command.env.items()]
@@ -274,8 +301,29 @@ async def run(
     return terminal
 
 
+async def end_left(streaming: Streaming, mark: Mark, runtime_id: str) -> None:
+    """End what runs in a container for a client of an earlier agent."""
+    with contextlib.suppress(Absent):
+        found = await streaming.json(
+            _EXEC, "GET", f"/containers/{runtime_id}/json"
+        )
+        for exec_id in found["ExecIDs"] or ():
+            run = await streaming.json(_EXEC, "GET", f"/exec/{exec_id}/json")
+            if not run["Running"] or not mark.is_of_another(
+                run.get("DetachKeys")
+            ):
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                leader = Leader(run["Pid"], runtime_id)
+                try:
+                    await leader.end()
+                finally:
+                    leader.close()
+
+
 async def attach(
     streaming: Streaming,
+    mark: Mark,
     runtime: Runtime,
     runtime_id: str,
     *,
@@ -304,7 +352,7 @@ async def attach(
                 "stdin": int(stdin),
                 "stdout": 1,
                 "stderr": 1,
-                "detachKeys": _DETACH_KEYS,
+                "detachKeys": mark.keys,
             },
             upgrade=True,
         )

@@ -299,7 +299,85 @@ class TopContainer(_OnContainer, base.Lister):
     ) -> tuple[Sequence[str], Any]:
         args = parsed_args
         found = self.caas.top(self.find(args.set, args), args.container)
-        return found["titles"], found["processes"]
+        keys = ("pid", "parent", "user", "state", "cpu_seconds")
+        return (
+            [
+                *("PID", "Parent", "User", "State", "CPU Seconds"),
+                *("Memory MiB", "Elapsed Seconds", "Command"),
+            ],
+            (
+                [
+                    *(each[key] for key in keys),
+                    round(each["memory_bytes"] / (1 << 20), 1),
+                    round(each["elapsed_seconds"]),
+                    each["command"],
+                ]
+                for each in found["processes"]
+            ),
+        )
+
+
+class StatsContainer(_OnContainer, base.ShowOne):
+    """Show what a container uses now."""
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[Sequence[str], Sequence[Any]]:
+        args = parsed_args
+        found = self.caas.stats(self.find(args.set, args), args.container)
+        [one] = found["containers"]
+        keys = ("name", "state", *(one["usage"] or {}))
+        flat = {**one, **(one["usage"] or {})}
+        return keys, [flat[key] for key in keys]
+
+
+class StatsSet(OnSets, base.Lister):
+    """List what a set and its containers use now.
+
+    CPU is the time used since the start, of the set as a whole since it was
+    first started here.
+    """
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[Sequence[str], Any]:
+        args = parsed_args
+        found = self.caas.stats(self.find(args.set, args))
+        rows = [
+            _used(each["name"], each["usage"], None)
+            for each in found["containers"]
+        ]
+        whole = found["set"]
+        rows.append(_used("(set)", whole["usage"], whole["network"]))
+        return [
+            *("Name", "CPU Seconds", "Throttled Seconds", "Memory MiB"),
+            *("Limit MiB", "PIDs", "Read MiB", "Written MiB"),
+            *("Received MiB", "Sent MiB"),
+        ], rows
+
+
+def _used(
+    name: str, usage: dict[str, Any] | None, network: dict[str, Any] | None
+) -> list[Any]:
+    usage, network = usage or {}, network or {}
+
+    def of(found: dict[str, Any], key: str, unit: int) -> float | str:
+        value = found.get(key)
+        return "" if value is None else round(value / unit, 2)
+
+    mib = 1 << 20
+    return [
+        name,
+        of(usage, "cpu_ns", 10**9),
+        of(usage, "throttled_ns", 10**9),
+        of(usage, "working_set_bytes", mib),
+        of(usage, "limit_bytes", mib),
+        usage.get("pids", ""),
+        of(usage, "read_bytes", mib),
+        of(usage, "written_bytes", mib),
+        of(network, "rx_bytes", mib),
+        of(network, "tx_bytes", mib),
+    ]
 
 
 class DiffContainer(_OnContainer, base.Lister):

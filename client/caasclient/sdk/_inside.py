@@ -178,7 +178,7 @@ class Inside(proxy.Proxy):
         self, value: str | Set, container: str | Container
     ) -> dict[str, Any]:
         """Its processes."""
-        return self._ask_host(value, container, "top", "processes")
+        return self._ask_host(value, container, "top", "top")
 
     def diff(
         self, value: str | Set, container: str | Container

@@ -177,7 +177,7 @@ BODIES: dict[str, Any] = {
 }
 
 
-#: What those that answer 201 make.
+#: What can be made once only.
 MADE = {
     "flavors.create": "/v1/flavors/big",
     "keypairs.create": "/v1/keypairs/new",
@@ -214,7 +214,7 @@ def test_persona(service: Service, operation: Operation) -> None:
         got[persona] = answer.status_int
         if answer.status_int >= 400:
             assert service.rows() == before, f"{persona} changed something"
-        if answer.status_int == 201:
+        if answer.status_int == 201 and operation.name in MADE:
             service.request("DELETE", MADE[operation.name])
     assert got == EXPECTED[operation.name]
 

@@ -472,8 +472,8 @@ def test_a_full_recording_ends_the_session(whole: Whole) -> None:
 def test_policy_may_want_a_recording_and_a_reason(whole: Whole) -> None:
     policy = whole.service.conf.oslo_policy.policy_file
     pathlib.Path(policy).write_text(
-        '"caas:sessions:record": "role:member"\n'
-        '"caas:sessions:reason": "role:member"\n'
+        '"caas:sessions:must:record": "role:member"\n'
+        '"caas:sessions:must:reason": "role:member"\n'
     )
     path = f"/v1/sets/{whole.set_id}/containers/app/exec"
     body: dict[str, Any] = {"session": {"command": ["sh"]}}

@@ -142,7 +142,12 @@ class Dockerd:
         self.api = docker.APIClient(self.url, version="1.40", timeout=60)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *flags: str) -> None:
+    @property
+    def pid(self) -> int:
+        return int((self.path / "d.pid").read_text())
+
+    def start(self, *flags: str, bridge: str = "none") -> None:
+        """:param bridge: "" for one of its own, docker0."""
         for pid in ("d.pid", "exec/containerd/containerd.pid"):
             (self.path / pid).unlink(missing_ok=True)
         with (self.path / "log").open("ab") as log:
@@ -155,7 +160,7 @@ class Dockerd:
                     f"--pidfile={self.path}/d.pid",
                     f"--host={self.url}",
                     f"--cgroup-parent=/{self.name}",
-                    "--bridge=none",
+                    f"--bridge={bridge}",
                     "--iptables=false",
                     "--ip-masq=false",
                     # on any host: there is no systemd on some
@@ -175,19 +180,32 @@ class Dockerd:
         except (requests.exceptions.RequestException, docker.errors.APIError):
             return False
 
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def end(self, number: int) -> None:
         """Send it a signal and wait for its end.
 
         SIGKILL takes its containerd with it, as nobody reaps that.
         """
+        self.signal(number)
         assert self._process is not None
-        self._process.send_signal(number)
         self._process.wait(60)
         pid = self.path / "exec" / "containerd" / "containerd.pid"
         if number == signal.SIGKILL and pid.exists():
             own = int(pid.read_text())
             os.kill(own, signal.SIGKILL)
             until(lambda: not _alive(own))
+
+    def freeze(self) -> None:
+        """It is there and does not answer."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def remove(self) -> None:
         """End it with all its containers, and with what is on the disk."""

@@ -1,13 +1,14 @@
 """The agent's door for proxies, and a proxy that goes through it."""
 
 import contextlib
-import dataclasses
 import json
 import pathlib
+import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -33,8 +34,10 @@ class Door:
     ) -> None:
         self.authority = Authority(folder / "ca")
         self.proxy = self.authority.client("caas-console")
-        self.runtime = DockerRuntime(process.configuration(host.options))
+        conf = process.configuration(host.options)
+        self.runtime = DockerRuntime(conf)
         assert host.agent is not None
+        self.sets = host.agent.sets
         self.server = server.StreamServer(
             server.Settings(
                 listen="127.0.0.1",
@@ -45,7 +48,10 @@ class Door:
                 ),
                 proxy_name="caas-console",
             ),
-            verbs.verbs(host.agent.sets, self.runtime, limits),
+            verbs.verbs(
+                self.sets, self.runtime, process.former_logs(conf), limits
+            ),
+            first=self.runtime.end_left,
         )
         self.port = self.server.start()
 
@@ -71,7 +77,7 @@ class Door:
         self, verb: str, one: wire.Wanted, container: str = "", **given: Any
     ) -> "Iterator[Stream]":
         """:param container: its name."""
-        with self.connect() as socket:
+        with self.connect() as connection:
             ask = streams.Ask(
                 verb=verb,
                 set_id=one.id,
@@ -81,8 +87,8 @@ class Door:
                 session_id="session",
                 request_id="req",
             )
-            socket.send(json.dumps(ask.to_dict()))
-            yield Stream(socket)
+            connection.send(json.dumps(ask.to_dict()))
+            yield Stream(connection)
 
     def look(
         self, look: str, one: wire.Wanted, container: str = "", **given: Any
@@ -91,10 +97,13 @@ class Door:
             return stream.next("result")
 
 
-@dataclasses.dataclass
 class Ended(Exception):
-    code: int
-    message: str
+    """The agent says that it failed."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
 class Stream:
@@ -138,12 +147,10 @@ class Stream:
 
     def exit_code(self) -> int:
         code = self.next("exit")["exit_code"]
-        # and the agent closes
-        try:
+        with pytest.raises(ConnectionClosed) as closed:
             self.socket.recv(TIMEOUT)
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None
-            assert closed.rcvd.code == streams.NORMAL
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == streams.NORMAL
         return int(code)
 
     def send(self, data: bytes) -> None:
@@ -157,4 +164,5 @@ class Stream:
 
     def vanish(self) -> None:
         """As a proxy that is killed."""
-        self.socket.socket.close()
+        # not closed: another thread may be at it, and its number be reused
+        socket.socket.shutdown(self.socket.socket, socket.SHUT_RDWR)

@@ -1,11 +1,6 @@
-"""The agent's door for proxies, without the rest of an agent, and a proxy.
-
-Run as a program it joins stdin and stdout to a stream, for clients that want
-to start their server.
-"""
+"""The agent's door for proxies, without the rest of an agent, and a proxy."""
 
 import contextlib
-import dataclasses
 import datetime
 import ipaddress
 import json
@@ -23,37 +18,32 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from caas.agent.keeper import Seen
+from caas.agent.streams import inside
 from caas.agent.streams.server import Settings, StreamServer, tls
-from caas.agent.streams.verbs import verbs
+from caas.drivers.runtime.base import LABEL_DEPLOYMENT
 from caas.model import streams
 
 SET = "the-set"
-
-
-@dataclasses.dataclass(frozen=True)
-class Seen:
-    """See :class:`caas.agent.streams.link.Seen`."""
-
-    name: str
-    member: str
-    id: str
-    state: str
-    pid: int
+_REPO = pathlib.Path(__file__).resolve().parents[3]
 
 
 class Sets:
-    """One set, whose containers are those of the engine that are asked for,
-    each by its engine id."""
+    """One set, whose containers are those of a deployment, each by its
+    engine id."""
 
-    def __init__(self, api: docker.APIClient) -> None:
+    def __init__(self, api: docker.APIClient, deployment: str) -> None:
         self._api = api
+        self._label = f"{LABEL_DEPLOYMENT}={deployment}"
 
     def seen(self, set_id: str, incarnation: int) -> list[Seen] | None:
         if (set_id, incarnation) != (SET, 1):
             return None
         return [
             Seen("c", there["Id"], there["Id"], there["State"], pid)
-            for there in self._api.containers(all=True)
+            for there in self._api.containers(
+                all=True, filters={"label": self._label}
+            )
             if (pid := self._pid(there["Id"])) is not None
         ]
 
@@ -75,12 +65,14 @@ class Sets:
 class Door:
     """:param path: for certificates."""
 
-    def __init__(self, api: docker.APIClient, path: pathlib.Path) -> None:
+    def __init__(
+        self, api: docker.APIClient, deployment: str, path: pathlib.Path
+    ) -> None:
         self.path = path
         certificates(path)
         self._server = StreamServer(
             Settings("127.0.0.1", 0, tls(*_files(path)), "caas-console"),
-            verbs(Sets(api), None),  # type: ignore[arg-type]
+            inside.serve(Sets(api, deployment)),
         )
         self.port = self._server.start()
 
@@ -95,14 +87,20 @@ class Door:
         with opened(self.path, self.port, ask.to_dict()) as socket:
             yield socket
 
-    def relay(self, verb: str, container: str, **arguments: Any) -> list[str]:
-        """The command that joins stdin and stdout to a stream."""
-        ask = streams.Ask(verb, SET, 1, container, arguments)
-        return [
-            *(sys.executable, "-m", "tests.system.agent.door"),
-            *(str(self.path), str(self.port)),
-            json.dumps(ask.to_dict()).encode().hex(),
-        ]
+    def ssh(self, container: str) -> str:
+        """The path of a program that ``scp -S`` and ``sftp -S`` take for ssh,
+        whatever the host they name."""
+        program = self.path / f"ssh-{container[:12]}"
+        program.write_text(
+            f"#!{sys.executable}\n"
+            "import sys\n"
+            f"sys.path[:0] = {[str(_REPO)]}\n"
+            "from tests.system.agent import entrance as door\n"
+            f"sys.exit(door.relay({str(self.path)!r}, {self.port}, "
+            f"{container!r}, sys.argv[-1]))\n"
+        )
+        program.chmod(0o755)
+        return str(program)
 
 
 def _files(path: pathlib.Path) -> tuple[str, str, str]:
@@ -126,6 +124,7 @@ def opened(
         subprotocols=[streams.AGENT_PROTOCOL],  # type: ignore[list-item]
         compression=None,
         max_size=streams.LARGEST_TEXT,
+        open_timeout=60,
     ) as socket:
         socket.send(json.dumps(ask))
         yield socket
@@ -170,10 +169,14 @@ def certificates(path: pathlib.Path) -> None:
     )
 
 
-def _relay(path: str, port: str, ask: str) -> int:
-    with opened(
-        pathlib.Path(path), int(port), json.loads(bytes.fromhex(ask))
-    ) as socket:
+def relay(path: str, port: int, container: str, command: str) -> int:
+    """Join stdin and stdout to a stream.
+
+    :param command: ``sftp`` or one of scp.
+    """
+    arguments = {} if command == "sftp" else {"scp": command}
+    ask = streams.Ask("sftp", SET, 1, container, arguments)
+    with opened(pathlib.Path(path), port, ask.to_dict()) as socket:
 
         def feed() -> None:
             with contextlib.suppress(ConnectionClosed):
@@ -190,7 +193,3 @@ def _relay(path: str, port: str, ask: str) -> int:
                 print(said[streams.ERROR]["message"], file=sys.stderr)
                 return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_relay(*sys.argv[1:]))

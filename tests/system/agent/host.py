@@ -15,6 +15,7 @@ import docker
 import docker.errors
 
 from caas.agent import main, state
+from caas.agent.fitness.look import Fitness
 from caas.model import spec, wire
 from caas.model.states import Desired, Phase
 from tests.scripted import Conductor, deleted
@@ -57,6 +58,8 @@ class Host:
         self.network = network
         self.path = path
         self.conductor = Conductor()
+        #: it looks whether it is fit
+        self.looks = False
         self.agent: main.Agent | Process | None = None
         self._state: state.State | None = None
         self._count = 1
@@ -71,6 +74,8 @@ class Host:
             process.drivers(conf),
             self._state,
             self.conductor.sync,
+            **({"look": Fitness(conf).look} if self.looks else {}),
+            former=process.former_logs(conf),
         )
         self.conductor.agent = self.agent
         self.agent.start()
@@ -195,6 +200,7 @@ class Host:
         return [
             *self.containers(),
             *(str(p) for p in home.glob("volumes/*")),
+            *(str(p) for p in home.glob("logs/*")),
             *(str(p) for p in home.glob("agent/sets/*")),
             *(
                 str(p)

@@ -1,16 +1,29 @@
 """Streams into real containers, through the agent's own door."""
 
+import asyncio
+import contextlib
+import dataclasses
+import gzip
+import io
 import json
+import multiprocessing
 import os
 import pathlib
 import signal
+import tarfile
 import threading
 import time
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from caas.agent.streams import archives
+from caas.drivers.runtime import base
+from caas.drivers.runtime.docker import DockerRuntime
+from caas.model import spec
+from caas.model.states import Desired, Phase
 from tests.certificates import Authority
+from tests.system.agent import process
 from tests.system.agent.conftest import put_image
 from tests.system.agent.door import Door, Ended
 from tests.system.agent.host import until
@@ -35,8 +48,9 @@ def one(host, door):
 
 def processes(door, one, name="web"):
     """Commands of those that run in a container."""
-    found = door.look("top", one, name)["processes"]
-    return [p["command"] for p in found]
+    (there,) = (c for c in door.sets.seen(one.id, 1) if c.name == name)
+    found = door.runtime.processes(one.id, there.id)
+    return [p.command for p in found]
 
 
 def quiet(door, one, name="web"):
@@ -97,19 +111,34 @@ def test_bytes_of_a_terminal_pass_unchanged(door, one):
 
 
 def test_a_terminal_has_its_size_and_is_resized(door, one):
-    script = "stty size; trap 'stty size' WINCH; while :; do read x; done"
+    # an engine before API 1.42 tells it only after the start
+    script = (
+        "until [ $(stty size 2> /dev/null | wc -w) = 2 ]; do :; done;"
+        "stty size; while read x; do stty size; done"
+    )
     given = sh(script, tty=True, stdin=True, width=91, height=33)
     with door.ask("exec", one, "web", **given) as stream:
         stream.next("started")
         assert stream.until(b"\n") == b"33 91\r\n"
-        stream.tell("resize", {"width": 120, "height": 40})
-        stream.send(b"\r")
-        stream.until(b"40 120\r\n")
+        for size in (
+            {"width": 120, "height": 40},
+            # these are none
+            {"width": 0, "height": 40},
+            {"width": "1", "height": 1},
+            {},
+            None,
+        ):
+            stream.tell("resize", size)
+            stream.send(b"\r")
+            stream.until(b"40 120\r\n")
 
 
 @pytest.mark.parametrize("tty", [False, True])
 def test_signals(door, one, tty):
-    script = "trap 'echo caught; exit 3' USR1; echo ready; while :; do sleep 0.1; done"
+    script = (
+        "trap 'echo caught; exit 3' USR1; echo ready;"
+        "while :; do sleep 0.1; done"
+    )
     with door.ask("exec", one, "web", **sh(script, tty=tty)) as stream:
         stream.next("started")
         stream.until(b"ready")
@@ -154,19 +183,18 @@ def test_where_nothing_runs(host, door, one):
         ):
             stream.next("started")
         assert ended.value.code == code
-    there = host.containers(one)["web"]["Id"]
-    host.api.pause(there)
-    until(lambda: host.agent.sets.seen(one.id, 1)[0].state == "paused")
-    for verb, given in (("exec", {"command": ["true"]}),):
-        with (
-            door.ask(verb, one, "web", **given) as stream,
-            pytest.raises(Ended, match="paused") as ended,
-        ):
-            stream.next("started")
-        assert ended.value.code == 409
-    host.api.unpause(there)
-    host.api.kill(there)
-    until(lambda: host.agent.sets.seen(one.id, 1)[0].state == "exited")
+    (web,) = one.containers
+    paused = (dataclasses.replace(web, paused=True),)
+    one = host.change(one, containers=paused)
+    until(lambda: door.sets.seen(one.id, 1)[0].state == "paused")
+    with (
+        door.ask("exec", one, "web", command=["true"]) as stream,
+        pytest.raises(Ended, match="paused") as ended,
+    ):
+        stream.next("started")
+    assert ended.value.code == 409
+    host.change(one, desired=Desired.STOPPED)
+    until(lambda: door.sets.seen(one.id, 1)[0].state == "exited")
     for verb in ("exec", "attach", "top"):
         with (
             door.ask(verb, one, "web", command=["true"]) as stream,
@@ -301,7 +329,10 @@ def test_attach_to_a_terminal(host, door):
 
 
 def test_attach_without_stdin(host, door):
-    script = "trap 'exit 5' TERM; while :; do echo out; echo err >&2; sleep 0.1; done"
+    script = (
+        "trap 'exit 5' TERM;"
+        "while :; do echo out; echo err >&2; sleep 0.1; done"
+    )
     one = host.create(host.container("web", command=("sh", "-c", script)))
     with door.ask("attach", one, "web", stdin=True) as stream:
         assert stream.next("started") == {"tty": False, "stdin": False}
@@ -325,11 +356,15 @@ def test_a_stranger_does_not_get_in(door, one, tmp_path):
         door.authority.client("host"),
         door.authority.client("caas-console2"),
     ):
-        with pytest.raises((ConnectionClosed, InvalidHandshake, OSError)):  # noqa: PT012
-            with door.connect(tls) as socket:
-                socket.send(json.dumps({"verb": "top"}))
-                while True:
-                    assert not isinstance(socket.recv(5), bytes)
+        with pytest.raises((ConnectionClosed, InvalidHandshake, OSError)):
+            _talk(door, tls)
+
+
+def _talk(door, tls):
+    with door.connect(tls) as socket:
+        socket.send(json.dumps({"verb": "top"}))
+        # nothing is said but why it is closed
+        assert socket.recv(5) is None
 
 
 # The engine goes.
@@ -380,3 +415,429 @@ def test_the_engine_is_killed_midway(own, dockerd):
     until(lambda: len(os.listdir("/proc/self/fd")) <= fds + 2)
     dockerd.start("--live-restore")
     until(lambda: host.running(one) == ["infra", "web"])
+
+
+# Copies.
+
+
+def archive_of(folder):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        tar.add(folder, arcname=".")
+    return made.getvalue()
+
+
+def upload(door, one, path, data, **more):
+    with door.ask("upload", one, "web", path=path, **more) as stream:
+        stream.next("started")
+        sender = threading.Thread(target=_send_all, args=(stream, data))
+        sender.start()
+        try:
+            return stream.exit_code()
+        finally:
+            sender.join()
+
+
+def _send_all(stream, data):
+    try:
+        stream.send(data)
+        stream.tell("eof")
+    except (OSError, ConnectionClosed):
+        pass
+
+
+def download(door, one, path):
+    with door.ask("download", one, "web", path=path) as stream:
+        stat = stream.next("started")
+        assert stream.exit_code() == 0
+        return stat, tarfile.open(fileobj=io.BytesIO(stream.out))
+
+
+def test_files_there_and_back(host, door, one, tmp_path):
+    folder = tmp_path / "files"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "data").write_bytes(EVERY * 1000)
+    (folder / "sub" / "data").chmod(0o640)
+    (folder / "link").symlink_to("sub/data")
+    (folder / "ausl\u00e4nder").write_text("x")
+    assert upload(door, one, "/tmp", archive_of(folder)) == 0
+    assert host.run(one, "web", "readlink", "/tmp/link") == "sub/data"
+    assert host.run(one, "web", "cat", "/tmp/ausl\u00e4nder") == "x"
+    stat, tar = download(door, one, "/tmp")
+    assert (stat["name"], stat["kind"]) == ("tmp", "folder")
+    with tar:
+        data = tar.extractfile("tmp/sub/data")
+        assert data.read() == EVERY * 1000
+        assert tar.getmember("tmp/sub/data").mode & 0o777 == 0o640
+        assert tar.getmember("tmp/link").linkname == "sub/data"
+    stat, tar = download(door, one, "/tmp/link")
+    tar.close()
+    assert stat["kind"] == "link"
+    assert stat["link_target"] == "/tmp/sub/data"
+    stat, tar = download(door, one, "/tmp/sub/data")
+    tar.close()
+    assert (stat["kind"], stat["size"], stat["mode"]) == (
+        "file",
+        256_000,
+        0o640,
+    )
+    # it need not run
+    host.change(one, desired=Desired.STOPPED)
+    until(lambda: door.sets.seen(one.id, 1)[0].state == "exited")
+    _, tar = download(door, one, "/tmp/sub")
+    tar.close()
+
+
+def test_a_big_file_there_and_back_keeps_memory_flat(host, door, one):
+    size = 200_000_000
+    head = tarfile.TarInfo("big")
+    head.size = size
+    start = rss()
+    grown = 0
+    with door.ask("upload", one, "web", path="/tmp") as stream:
+        stream.next("started")
+        stream.send(head.tobuf())
+        piece = bytes(50_000)
+        for _ in range(size // len(piece)):
+            stream.send(piece)
+            grown = max(grown, rss() - start)
+        stream.send(bytes(-size % 512 + 1024))
+        stream.tell("eof")
+        assert stream.exit_code() == 0
+    assert host.run(one, "web", "stat", "-c", "%s", "/tmp/big") == str(size)
+    with door.ask("download", one, "web", path="/tmp/big") as stream:
+        assert stream.next("started")["size"] == size
+        count = 0
+        while stream.step() is None:
+            count += len(stream.out)
+            stream.out = b""
+            grown = max(grown, rss() - start)
+        assert count + len(stream.out) > size
+    assert grown < 30 << 20
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "code", "says"),
+    [
+        ("download", "/none", 404, "/none"),
+        ("download", "relative", 400, "absolute"),
+        ("download", None, 400, "absolute"),
+        ("download", "/a\0b", 400, "zero bytes"),
+        ("download", "/tmp/../../../../../none", 404, "none"),
+        ("upload", "/none", 404, "no folder /none"),
+        ("upload", "/bin/busybox", 400, "not a folder"),
+        ("upload", "/proc", 200, ""),
+    ],
+)
+def test_paths_that_cannot_be(door, one, verb, path, code, says):
+    with door.ask(verb, one, "web", path=path) as stream:
+        if code == 200:
+            stream.next("started")
+            return
+        with pytest.raises(Ended) as ended:
+            stream.next("started")
+    assert ended.value.code == code
+    assert says in ended.value.message
+    assert "/var/lib" not in ended.value.message
+
+
+@pytest.mark.parametrize("zipped", [gzip.compress, lambda data: b"x" * 999])
+def test_what_is_no_tar_archive(door, one, tmp_path, zipped):
+    with pytest.raises(Ended) as ended:
+        upload(door, one, "/tmp", zipped(archive_of(tmp_path)))
+    assert ended.value.code == 400
+    assert "no (uncompressed) tar archive" in ended.value.message
+
+
+def test_an_archive_that_breaks_off(host, door, one, tmp_path):
+    (tmp_path / "data").write_bytes(bytes(100_000))
+    data = archive_of(tmp_path)
+    with pytest.raises(Ended, match="unexpected EOF") as ended:
+        upload(door, one, "/tmp", data[:50_000])
+    assert ended.value.code == 400
+    with door.ask("upload", one, "web", path="/tmp") as stream:
+        stream.next("started")
+        stream.send(data[:50_000])
+        stream.vanish()
+    with door.ask("upload", one, "web", path="/tmp") as stream:
+        stream.next("started")
+        stream.tell("eof")
+        with pytest.raises(Ended, match=r"no .* tar archive"):
+            stream.exit_code()
+
+
+def test_what_leads_out_of_a_container_does_not(host, door, one):
+    """Neither a link nor a name in an archive reaches this host."""
+    host.run(one, "web", "ln", "-s", "/../../../../../etc", "/tmp/out")
+    _, tar = download(door, one, "/tmp/out/")
+    with tar:
+        assert not [n for n in tar.getnames() if "shadow" in n]
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("../../../../../tmp/wicked"))
+    with contextlib.suppress(Ended):
+        upload(door, one, "/tmp", made.getvalue())
+    assert not pathlib.Path("/tmp/wicked").exists()
+
+
+def test_limits_of_copies(host, tmp_path):
+    host.start()
+    one = host.create(host.container("web"))
+    door = Door(host, tmp_path, archives.Limits(max_mb=1, max_copies=1))
+    try:
+        host.run(one, "web", "sh", "-c", "head -c 3000000 /dev/zero > /tmp/x")
+        with pytest.raises(Ended, match="larger than the 1 MiB") as ended:
+            download(door, one, "/tmp/x")
+        assert ended.value.code == 413
+        big = tarfile.TarInfo("y")
+        big.size = 3_000_000
+        with pytest.raises(Ended) as ended:
+            upload(door, one, "/tmp", big.tobuf() + bytes(3_000_000))
+        assert ended.value.code == 413
+        with door.ask("upload", one, "web", path="/tmp") as stream:
+            stream.next("started")
+            with pytest.raises(Ended, match="copies for 1 others") as ended:
+                download(door, one, "/etc")
+            assert ended.value.code == 503
+        until(lambda: _downloads(door, one))
+    finally:
+        door.close()
+
+
+def _downloads(door, one):
+    try:
+        download(door, one, "/etc")[1].close()
+    except Ended:
+        return False
+    return True
+
+
+# Forwarding.
+
+
+def test_forward_to_ports_of_the_set(host, door):
+    """One that listens everywhere, or at the address of the set only."""
+    one = host.wanted()
+    address = one.nic.address
+    one = dataclasses.replace(
+        one,
+        containers=(
+            host.container(
+                "a", command=("nc", "-ll", "-p", "81", "-e", "cat")
+            ),
+            host.container(
+                "b", command=("httpd", "-f", "-p", f"{address}:82")
+            ),
+        ),
+    )
+    host.conductor.want(one)
+    host.conductor.wait(one, phase=Phase.RUNNING)
+    until(lambda: _listens(door, one, 81) and _listens(door, one, 82))
+    with door.ask("forward", one, port=81) as stream:
+        started = stream.next("started")
+        assert started == {"address": "127.0.0.1", "port": 81}
+        stream.send(EVERY * 1000)
+        assert stream.until(EVERY * 1000)
+        stream.tell("eof")
+        assert stream.exit_code() == 0
+    with door.ask("forward", one, port=82) as stream:
+        assert stream.next("started") == {"address": address, "port": 82}
+        stream.send(b"GET /none HTTP/1.0\r\n\r\n")
+        assert stream.exit_code() == 0
+        assert stream.out.startswith(b"HTTP/1.")
+    for port, code in ((83, 409), (0, 400), (70000, 400), ("80", 400)):
+        with (
+            door.ask("forward", one, port=port) as stream,
+            pytest.raises(Ended) as ended,
+        ):
+            stream.next("started")
+        assert ended.value.code == code
+
+
+def _listens(door, one, port):
+    try:
+        with door.ask("forward", one, port=port) as stream:
+            stream.next("started")
+    except Ended:
+        return False
+    return True
+
+
+# Looks.
+
+
+def test_stats_are_plausible(host, door):
+    busy = "while :; do :; done"
+    one = host.create(
+        host.container("web", command=("sh", "-c", busy)),
+        host.container("idle"),
+    )
+    until(lambda: _cpu(door, one) > 300_000_000)
+    # of the same, in another way; docker stats has nothing of containers
+    # that share a network
+    busy = door.look("top", one, "web")["processes"]
+    found = door.look("stats", one)
+    usage = {c["name"]: c["usage"] for c in found["containers"]}
+    web = usage["web"]
+    spent = sum(p["cpu_seconds"] for p in busy)
+    assert spent - 0.1 < web["cpu_ns"] / 1e9 < spent + 1
+    assert len(busy) == web["pids"]
+    assert web["limit_bytes"] == 64 << 20
+    assert web["memory_bytes"] < 8 << 20
+    assert 0 < web["working_set_bytes"] <= web["memory_bytes"]
+    assert usage["idle"]["cpu_ns"] < web["cpu_ns"]
+    whole = found["set"]["usage"]
+    assert whole["cpu_ns"] >= web["cpu_ns"]
+    assert whole["limit_bytes"] == 64 << 20
+    assert whole["pids"] > web["pids"]
+    assert set(found["set"]["network"]) == {
+        "rx_bytes",
+        "rx_packets",
+        "tx_bytes",
+        "tx_packets",
+    }
+    only = door.look("stats", one, "idle")
+    assert [c["name"] for c in only["containers"]] == ["idle"]
+
+
+def _cpu(door, one):
+    return door.look("stats", one)["set"]["usage"]["cpu_ns"]
+
+
+def test_traffic_is_counted(host, door, one):
+    def traffic():
+        return door.look("stats", one)["set"]["network"]
+
+    before = traffic()
+    gateway = one.nic.gateway
+    host.run(one, "web", "ping", "-c", "3", "-i", "0.2", "-s", "1000", gateway)
+    assert traffic()["tx_bytes"] - before["tx_bytes"] > 3000
+
+
+def test_looks_without_an_engine(own, dockerd):
+    host, door = own
+    one = host.create()
+    # as an agent does when it starts
+    door.runtime.info()
+    dockerd.freeze()
+    try:
+        start = time.monotonic()
+        assert door.look("stats", one)["set"]["usage"]["pids"] > 0
+        assert door.look("top", one, "web")["count"] > 0
+        assert time.monotonic() - start < 2
+    finally:
+        dockerd.thaw()
+
+
+def test_top(host, door, one):
+    script = "sleep 55 & sleep 66; true"
+    with door.ask("exec", one, "web", **sh(script, user="65534")) as stream:
+        stream.next("started")
+        until(lambda: "sleep 66" in processes(door, one))
+        found = door.look("top", one, "web")
+    assert found["count"] == len(found["processes"])
+    assert not found["truncated"]
+    by_command = {p["command"]: p for p in found["processes"]}
+    shell, sleep = by_command[f"sh -c {script}"], by_command["sleep 55"]
+    assert shell["user"] == 65534
+    assert sleep["parent"] == shell["pid"]
+    first = found["processes"][0]
+    assert (first["pid"], first["parent"], first["user"]) == (1, 0, 0)
+    # as they are counted inside
+    assert (
+        host.run(one, "web", "cat", "/proc/1/comm")
+        == first["command"][:100].split()[0].rsplit("/", 1)[-1]
+    )
+
+
+def test_diff(host, door, one):
+    host.run(
+        one,
+        "web",
+        "sh",
+        "-c",
+        "echo x > /etc/new; rm /bin/yes",
+    )
+    found = door.look("diff", one, "web")
+    assert not found["truncated"]
+    assert len(found["changes"]) < 50
+    changes = {c["path"]: c["kind"] for c in found["changes"]}
+    assert changes["/etc/new"] == "added"
+    assert changes["/etc"] == "modified"
+    assert changes["/bin/yes"] == "deleted"
+    host.run(
+        one,
+        "web",
+        "sh",
+        "-c",
+        "cd /tmp; seq 1 20000 | sed 's/.*/a-long-name-of-a-file-of-no-use-&/'"
+        " | xargs touch",
+    )
+    found = door.look("diff", one, "web")
+    assert found["truncated"]
+    assert 5_000 < len(found["changes"]) < 20_000
+
+
+def test_inspect_tells_nothing_of_the_host(host, door):
+    one = host.create(
+        host.container(
+            "web",
+            env={"A": "b"},
+            mounts=(spec.Mount("/data", "d"),),
+            memory_percent=50,
+            tty=True,
+        )
+    )
+    found = door.look("inspect", one, "web")
+    assert (found["id"], found["name"]) == ("id-web", "web")
+    assert found["state"]["running"]
+    assert "A=b" in found["config"]["env"]
+    assert found["config"]["tty"]
+    assert {m["target"]: m["read_only"] for m in found["mounts"]}[
+        "/data"
+    ] is False
+    assert found["limits"]["memory_bytes"] == 32 << 20
+    there = host.containers(one)
+    said = json.dumps(found)
+    for secret in (
+        there["web"]["Id"],
+        there["infra"]["Id"],
+        str(there["web"]["State"]["Pid"]),
+        str(host.options["agent.state_path"]),
+        str(host.options["docker.cgroup_root"]),
+        str(host.options["agent.deployment"]),
+        "/var/lib",
+        "caas.",
+    ):
+        assert secret not in said.replace(there["web"]["Image"], ""), secret
+
+
+# The agent goes.
+
+
+def test_what_a_killed_agent_left_is_ended_by_the_next(host, door, one):
+    """And what somebody else runs in the container is not."""
+    web = host.containers(one)["web"]["Id"]
+    other = host.api.exec_create(web, ["sleep", "44"])
+    host.api.exec_start(other["Id"], detach=True)
+    with multiprocessing.get_context("forkserver").Pool(1) as pool:
+        # in a process of its own, which goes without a word
+        pool.apply_async(exec_and_wait, (host.options, web))
+        until(lambda: "sleep 33" in processes(door, one))
+        pool.terminate()
+    with door.ask("exec", one, "web", command=["sleep", "22"]) as stream:
+        stream.next("started")
+        asyncio.run(door.runtime.end_left())
+        assert sorted(processes(door, one)[-2:]) == ["sleep 22", "sleep 44"]
+        stream.tell("signal", "TERM")
+        assert stream.exit_code() == 143
+
+
+def exec_and_wait(options, runtime_id):
+    async def run():
+        runtime = DockerRuntime(process.configuration(options))
+        command = base.Command(("sleep", "33"), tty=True, stdin=True)
+        await runtime.exec(runtime_id, command)
+        await asyncio.Event().wait()
+
+    asyncio.run(run())

@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import datetime
+import json
+import pathlib
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -71,13 +73,16 @@ def kit_of(runtime: base.Runtime, image: str) -> Iterator[Kit]:
 
 @pytest.fixture(params=["fake", "docker"])
 def make_runtime(
-    request: pytest.FixtureRequest, make_conf, image: str
+    request: pytest.FixtureRequest,
+    make_conf,
+    image: str,
+    tmp_path: pathlib.Path,
 ) -> Callable[..., base.Runtime]:
     """A runtime; ``init`` as the option of Docker."""
 
     def make(init: bool = True) -> base.Runtime:
         if request.param == "fake":
-            return FakeRuntime(images={image}, init=init)
+            return FakeRuntime(images={image}, init=init, logs=tmp_path)
         return DockerRuntime(make_conf(docker__init=init))
 
     return make
@@ -677,3 +682,24 @@ def test_parameters_of_a_network_need_a_process(kit: Kit) -> None:
     with pytest.raises(base.EngineError) as error:
         kit.runtime.tune(found.pid, {"net.ipv4.conf.lo.rp_filter": "2"})
     assert not error.value.permanent
+
+
+def test_what_is_written_is_in_its_log_file(kit: Kit) -> None:
+    runtime = kit.runtime
+    runtime.ping()
+    infra_id = kit.infra()
+    runtime_id = kit.business("a", "echo", "hello", infra_id=infra_id)
+    watch = Watch(runtime, now())
+    runtime.start(runtime_id)
+    watch.wait(runtime_id, "die")
+    log = runtime.log_file(runtime_id)
+    assert log is not None
+    (entry,) = map(json.loads, log.read_text("utf-8").splitlines())
+    assert (entry["log"], entry["stream"]) == ("hello\n", "stdout")
+    assert datetime.datetime.fromisoformat(entry["time"]).tzinfo
+    # goes on where it was
+    runtime.start(runtime_id)
+    watch.wait(runtime_id, "die", 2)
+    assert len(log.read_text("utf-8").splitlines()) == 2
+    runtime.remove(runtime_id)
+    assert not log.exists()

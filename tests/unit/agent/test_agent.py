@@ -9,7 +9,9 @@ import time
 import pytest
 
 from caas.agent import main, state
+from caas.agent.fitness.finding import Verdict
 from caas.agent.hands import Drivers
+from caas.agent.logs import FormerLogs
 from caas.agent.plan import Rules
 from caas.drivers.faults import Faults
 from caas.drivers.image.base import ImageError
@@ -35,14 +37,17 @@ class Host:
         self.faults = Faults()
         images = set()
         self.runtime = FakeRuntime(
-            faults=self.faults, images=images, init=init
+            faults=self.faults, images=images, init=init, logs=path / "engine"
         )
+        self.former = FormerLogs(path / "logs")
         self.network = FakeNetwork(faults=self.faults)
         self.volume = FakeVolume(faults=self.faults)
         self.image = FakeImage(faults=self.faults, images=images)
         self.conductor = Conductor()
         self.agent = None
         self.state = None
+        self.verdict = Verdict()
+        self.looks = []
         self.settings = main.Settings(
             host="host", zone="zone", heartbeat=0.2, reserved_memory_mb=536
         )
@@ -55,9 +60,15 @@ class Host:
             self.state,
             self.conductor.sync,
             netns=lambda pid: None,
+            look=self.look,
+            former=self.former,
         )
         self.conductor.agent = self.agent
         self.agent.start()
+
+    def look(self, thorough):
+        self.looks.append(thorough)
+        return self.verdict
 
     def kill(self):
         """As SIGKILL does: what is in the engine's hands goes on."""
@@ -91,6 +102,7 @@ class Host:
             *self.volume.volumes,
             *self.network.list(),
             *self.path.glob("sets/*"),
+            *self.former.list(),
         ]
 
     def id_of(self, name):
@@ -873,3 +885,24 @@ def test_parameters_of_the_interface_come_with_it(host):
     create(host, sysctls=sysctls)
     pid = host.runtime.containers[host.id_of("infra")].pid
     assert host.runtime.tuned == {pid: sysctls}
+
+
+def test_a_host_tells_whether_it_is_fit(tmp_path):
+    host = Host(tmp_path / "agent")
+    host.verdict = Verdict(("storage: Bad.",), ("clock: Off.",))
+    host.conductor.networks = ["10.200.0.0/16"]
+    host.start()
+    try:
+        host.conductor.wait_for(lambda: host.conductor.facts is not None)
+        assert host.conductor.facts["unfit"] == ["storage: Bad."]
+        assert host.conductor.facts["warnings"] == ["clock: Off."]
+        # one look is of all there is, and one follows what a conductor says
+        until(lambda: True in host.looks)
+        until(lambda: state.networks(tmp_path / "agent") != [])
+        assert state.networks(tmp_path / "agent") == ["10.200.0.0/16"]
+        host.verdict = Verdict()
+        # the engine was away
+        host.runtime.close()
+        host.conductor.wait_for(lambda: host.conductor.facts["unfit"] == [])
+    finally:
+        host.kill()

@@ -23,6 +23,12 @@ CHECK = {
         (columns.Plain, 3, "3"),
         (columns.Time, "2026-11-20T12:01:24.124591Z", "2026-11-20T12:01:24Z"),
         (columns.Mapping, {"b": "2", "a": "1"}, "a=1\nb=2"),
+        (columns.Lines, ["a: A.", "b: B."], "a: A.\nb: B."),
+        (
+            columns.Checks,
+            ["space: A.", "clock: B.", "space: C"],
+            "clock, space",
+        ),
         (columns.Words, ["sh", "-c", "a b"], "sh -c 'a b'"),
         (
             columns.Size,

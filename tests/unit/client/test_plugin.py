@@ -21,8 +21,10 @@ def test_there_are_commands():
         "event",
         "flavor",
         "host",
+        "keypair",
         "quota",
         "service",
+        "session",
         "set",
     }
 

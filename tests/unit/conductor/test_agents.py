@@ -57,6 +57,41 @@ def test_facts_and_zone_can_change(cloud):
     assert cloud.row(tables.hosts).zone == "z9"
 
 
+def unfit(*sentences):
+    return wire.HostFacts(
+        spec.Resources(8000, 4096, 100), unfit=tuple(sentences)
+    )
+
+
+def test_an_unfit_host_gets_no_new_sets_and_keeps_those_it_has(cloud):
+    cloud.host("h1")
+    (old,) = cloud.create()
+    cloud.carry_out("h1")
+    cloud.report("h1", version=1, facts=unfit("storage: Bad.", "storage: 2."))
+    (new,) = cloud.create()
+    assert cloud.get(old.id).status == SetStatus.ACTIVE
+    assert cloud.get(new.id).host_id is None
+    assert "1 is unfit (storage)" in cloud.get(new.id).reason
+    host = cloud.row(tables.hosts)
+    (event,) = [e for e in cloud.events(host.id) if e.action == "host.unfit"]
+    assert (event.reason, event.result) == (
+        "storage: Bad. storage: 2.",
+        "error",
+    )
+    # no news are good news
+    cloud.report("h1", version=1)
+    cloud.report("h1", version=1, facts=unfit("storage: Worse."))
+    cloud.report("h1", version=1, facts=unfit("clock: Off.", "storage: Bad."))
+    cloud.report("h1", version=1, facts=unfit())
+    assert [e.action for e in cloud.events(host.id)] == [
+        "host.add",
+        "host.unfit",
+        "host.unfit",
+        "host.fit",
+    ]
+    assert cloud.row(tables.hosts).unfit == ""
+
+
 def test_a_host_that_came_back_without_facts_is_asked_for_them(cloud):
     assert cloud.report("h1", version=0) == {
         "version": 0,

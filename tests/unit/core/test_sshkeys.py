@@ -41,6 +41,8 @@ SK = "sk-ssh-ed25519@openssh.com"
         _line(rsa.generate_private_key(65537, 2048)),
         f"{SK} {_text(SK.encode(), bytes(range(32)), b'ssh:')} key",
     ],
+    # not the keys, which are other ones in each process
+    ids=list(map(str, range(7))),
 )
 def test_taken(line, tmp_path):
     """With the fingerprints that OpenSSH finds."""
@@ -79,6 +81,7 @@ CERT = "ssh-ed25519-cert-v01@openssh.com"
         ("-----BEGIN PRIVATE KEY-----\nAAAA", "private key"),
         ("PuTTY-User-Key-File-3: ssh-ed25519", "private key"),
     ],
+    ids=list(map(str, range(15))),
 )
 def test_refused(text, said):
     with pytest.raises(exception.BadRequest) as caught:

@@ -18,6 +18,7 @@ SMALL = Request(Resources(1000, 1024, 10))
         (host("a", disk=9), SMALL, False),
         (host("a", enabled=False), SMALL, False),
         (host("a", up=False), SMALL, False),
+        (host("a", unfit="storage"), SMALL, False),
         (host("a"), Request(SMALL.resources, "z1"), True),
         (host("a"), Request(SMALL.resources, "z2"), False),
     ],
@@ -53,6 +54,12 @@ def test_passes(one, request_, expected):
             "1 is down.",
         ),
         (
+            [host("a", unfit="storage, clock"), host("b", unfit="storage")],
+            SMALL,
+            "No host can take this set: 2 hosts looked at; 2 are unfit "
+            "(clock, storage).",
+        ),
+        (
             [host("a", zone="z2"), host("b", zone="z3"), host("c", cpu=250)],
             Request(SMALL.resources, "z1"),
             "No host can take this set: 3 hosts looked at; 2 are not in zone "
@@ -76,6 +83,7 @@ def test_explain(hosts, request_, expected):
         ({"up": False}, True),
         ({"up": False, "enabled": False}, False),
         ({"up": False, "memory": 512}, False),
+        ({"up": False, "unfit": "storage"}, False),
         ({"up": False, "zone": "z2"}, False),
         ({"memory": 512}, False),
     ],
