@@ -385,16 +385,17 @@ class _Intake:
         """What it is about, and whose that is."""
         if not event.set_id:
             return {"object_type": "host", "object_id": self._host.id}
-        project_id = self._seen[event.set_id].project_id
+        item = self._seen[event.set_id]
         kind = event.action.partition(".")[0]
         if kind == "image":
             return {
-                "project_id": project_id,
+                "project_id": item.project_id,
+                "request_id": item.request_id,
                 "object_type": kind,
                 "object_id": event.object_id[:64],
             }
         return {
-            "project_id": project_id,
+            "project_id": item.project_id,
             "object_type": "set",
             "object_id": event.set_id,
         }

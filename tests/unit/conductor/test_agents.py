@@ -424,6 +424,8 @@ def test_events_of_images_and_of_the_host_itself(cloud):
     (image,) = cloud.rows(tables.events, id=pulled.id)
     assert (image.object_type, image.object_id) == ("image", "image-1")
     assert (image.project_id, image.host) == ("p1", "h1")
+    # of whoever wanted the set
+    assert image.request_id == item.request_id
     assert image.details == {"seconds": 1.5, "set_id": item.id}
     assert image.at <= cloud.clock()
     host = cloud.row(tables.hosts)
