@@ -37,9 +37,8 @@ class Archives:
         self._count = 0
 
     async def download(self, link: Link) -> None:
-        """From a container in whatever state."""
         path = Arguments(link.ask).path("path")
-        there = target.container(self._sets, link.ask)
+        there = target.running(self._sets, link.ask, paused=True)
         with self._one_more():
             archive = await self._runtime.download(there.id, path)
             try:
@@ -51,12 +50,11 @@ class Archives:
                 if done:
                     await link.tell(streams.EXIT, _DONE)
             finally:
-                archive.close()
+                await archive.close()
 
     async def upload(self, link: Link) -> None:
-        """Into a container in whatever state."""
         path = Arguments(link.ask).path("path")
-        there = target.container(self._sets, link.ask)
+        there = target.running(self._sets, link.ask, paused=True)
         with self._one_more():
             archive = await self._runtime.upload(there.id, path)
             try:
@@ -66,7 +64,7 @@ class Archives:
                 ):
                     await link.tell(streams.EXIT, _DONE)
             finally:
-                archive.close()
+                await archive.close()
 
     @contextlib.contextmanager
     def _one_more(self) -> Iterator[None]:

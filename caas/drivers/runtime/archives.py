@@ -1,165 +1,213 @@
-"""Tar archives out of and into containers of Docker."""
+"""Tar archives out of and into running containers.
+
+Not by the engine: Docker locks a container while an archive goes in or comes
+out, so that whoever copies slowly would keep it from being stopped, looked at
+or changed.  See :mod:`caas.drivers.runtime.inside` for what does it.
+"""
 
 import asyncio
-import base64
 import contextlib
 import json
-import re
+import logging
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
 
+from caas.drivers.runtime import inside
 from caas.drivers.runtime.base import (
     Absent,
+    Conflict,
     Download,
     EngineError,
     PathStat,
     Upload,
 )
-from caas.drivers.runtime.streaming import Answer, Streaming
+from caas.drivers.runtime.sessions import ended
+from caas.model import spec
+
+LOG = logging.getLogger(__name__)
 
 _OUT = "The files cannot be copied"
 _IN = "The files cannot be put into the container"
-_STAT = "X-Docker-Container-Path-Stat"
-#: A tar archive ends with two blocks of zeros (POSIX, pax, "ustar").
-_END = bytes(1024)
-# Kinds of files as Go counts them (io/fs, FileMode).
-_KINDS = {1 << 31: "folder", 1 << 27: "link"}
-_SPECIAL = 0x8F280000
-#: Faults of the archive, which the engine answers as if they were its own.
-_BAD_ARCHIVE = re.compile(
-    r"unexpected EOF|archive/tar|not a directory|is a directory"
-    r"|breakout|invalid symlink|invalid hardlink|marked read-only"
-)
+_CHUNK = 1 << 16
+#: Bytes of what it says when it fails.
+_LONGEST_REASON = 1 << 14
+#: Seconds it may take to begin.
+_TIMEOUT = 20.0
+#: Seconds it may take to end when it has been killed.
+_LAST = 1.0
+
+
+class _Copy:
+    """The program at work.
+
+    :param way: to its stdin and from its stdout.
+    :param errors: a file with what it says on stderr.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        process: "subprocess.Popen[bytes]",
+        way: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        errors: int,
+    ) -> None:
+        self._what = what
+        self._process = process
+        self.out, self.into = way
+        self._errors = errors
+
+    async def begun(self) -> Mapping[str, Any]:
+        """What it says when it begins.
+
+        :raises EngineError: it does not, and why.
+        """
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                line = await self.out.readline()
+                if not line.endswith(b"\n"):
+                    await self.ended()
+                found: Mapping[str, Any] = json.loads(line)
+                return found
+        except (OSError, ValueError) as e:
+            # TimeoutError is one
+            raise EngineError(f"{self._what}: it does not begin.") from e
+
+    async def ended(self) -> None:
+        """Wait for its end.
+
+        :raises EngineError: it has failed, and why.
+        """
+        if await ended(self._process) == 0:
+            return
+        said = os.pread(self._errors, _LONGEST_REASON, 0)
+        try:
+            found = json.loads(said)
+        except ValueError:
+            if said:
+                LOG.error("Copying failed unexpectedly: %s", said.decode())
+            found = {"kind": "failed", "message": "it was broken off"}
+        message = f"{self._what}: {found['message']}."
+        if found["kind"] == "absent":
+            raise Absent(message)
+        raise EngineError(message, permanent=found["kind"] == "unfit")
+
+    async def close(self) -> None:
+        self.into.transport.abort()
+        self._process.kill()
+        os.close(self._errors)
+        # what waits for a disk cannot be killed, nor waited for
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST):
+                await ended(self._process)
 
 
 class _Download(Download):
-    def __init__(self, answer: Answer, stat: PathStat) -> None:
+    def __init__(self, copy: _Copy, stat: PathStat) -> None:
         self.stat = stat
-        self._answer = answer
-        self._tail = b""
+        self._copy = copy
 
     async def read(self) -> bytes:
-        data = await self._answer.read()
-        if data:
-            self._tail = (self._tail + data[-len(_END) :])[-len(_END) :]
-        elif self._tail != _END:
-            # the engine gives up in the middle without another word
-            raise EngineError(
-                f"{_OUT}: the Docker Engine did not send all of them."
-            )
+        data = await self._copy.out.read(_CHUNK)
+        if not data:
+            await self._copy.ended()
         return data
 
-    def close(self) -> None:
-        self._answer.close()
+    async def close(self) -> None:
+        await self._copy.close()
 
 
 class _Upload(Upload):
-    def __init__(self, streaming: Streaming, answer: Answer) -> None:
-        self._streaming = streaming
-        self._answer = answer
-        # a refusal may come at any time
-        self._head = asyncio.create_task(answer.head())
+    def __init__(self, copy: _Copy) -> None:
+        self._copy = copy
 
     async def write(self, data: bytes) -> None:
-        if not data:
-            return
-        await self._send(b"%x\r\n%b\r\n" % (len(data), data))
+        try:
+            self._copy.into.write(data)
+            await self._copy.into.drain()
+        except OSError as e:
+            await self._copy.ended()
+            raise EngineError(f"{_IN}: it was broken off.") from e
 
     async def finish(self) -> None:
-        await self._send(b"0\r\n\r\n")
-        async with self._streaming.timely(_IN):
-            await self._ended()
+        with contextlib.suppress(OSError):
+            self._copy.into.write_eof()
+        await self._copy.ended()
 
-    def close(self) -> None:
-        self._answer.close()
-        self._head.cancel()
-        # nobody asks for its outcome any more
-        self._head.add_done_callback(
-            lambda head: head.cancelled() or head.exception()
-        )
-
-    async def _send(self, data: bytes) -> None:
-        write = asyncio.create_task(self._answer.write(data))
-        try:
-            await asyncio.wait(
-                {write, self._head}, return_when=asyncio.FIRST_COMPLETED
-            )
-            if write.done() and not write.exception():
-                return
-            # it was refused, or the connection broke: which, the head says
-            async with self._streaming.timely(_IN):
-                await self._ended()
-            raise EngineError(f"{_IN}: the Docker Engine ended it too early.")
-        finally:
-            write.cancel()
-            await asyncio.gather(write, return_exceptions=True)
-
-    async def _ended(self) -> None:
-        try:
-            await asyncio.shield(self._head)
-        except EngineError as e:
-            if _BAD_ARCHIVE.search(e.message):
-                raise EngineError(e.message, permanent=True) from e
-            raise
+    async def close(self) -> None:
+        await self._copy.close()
 
 
-async def download(
-    streaming: Streaming, runtime_id: str, path: str
-) -> Download:
-    """See :meth:`caas.drivers.runtime.base.Runtime.download`."""
-    answer = await streaming.ask(
-        _OUT, "GET", f"/containers/{runtime_id}/archive", {"path": path}
-    )
+async def download(pid: int, path: str) -> Download:
+    """:param pid: of the first process of the container."""
+    copy = await _begin(_OUT, pid, "pack", path)
     try:
-        return _Download(answer, _stat(answer))
+        return _Download(copy, spec.pick(PathStat, dict(await copy.begun())))
     except BaseException:
-        answer.close()
+        await copy.close()
         raise
 
 
-async def upload(streaming: Streaming, runtime_id: str, path: str) -> Upload:
-    """See :meth:`caas.drivers.runtime.base.Runtime.upload`."""
-    query = {"path": path}
-    url = f"/containers/{runtime_id}/archive"
-    with contextlib.closing(await _folder(streaming, url, path)):
-        pass
-    answer = await streaming.send(
-        _IN,
-        "PUT",
-        url,
-        query,
-        {"Content-Type": "application/x-tar", "Transfer-Encoding": "chunked"},
-    )
-    return _Upload(streaming, answer)
-
-
-async def _folder(streaming: Streaming, url: str, path: str) -> Answer:
-    """Make sure that there is one, or a link, which the engine follows."""
+async def upload(pid: int, path: str) -> Upload:
+    """:param pid: of the first process of the container."""
+    copy = await _begin(_IN, pid, "unpack", path)
     try:
-        answer = await streaming.ask(_IN, "HEAD", url, {"path": path})
-    except Absent as e:
-        raise Absent(f"{_IN}: there is no folder {path}.") from e
-    kind = _stat(answer).kind
-    if kind not in ("folder", "link"):
-        answer.close()
-        raise EngineError(f"{_IN}: {path} is not a folder.", permanent=True)
-    return answer
+        await copy.begun()
+    except BaseException:
+        await copy.close()
+        raise
+    return _Upload(copy)
 
 
-def _stat(answer: Answer) -> PathStat:
+async def _begin(what: str, pid: int, verb: str, path: str) -> _Copy:
+    own, its = socket.socketpair()
+    errors = os.memfd_create("errors", os.MFD_CLOEXEC)
     try:
-        found = json.loads(base64.b64decode(answer.headers[_STAT]))
-        mode = int(found["mode"])
-        return PathStat(
-            name=str(found["name"]),
-            kind=next(
-                (kind for bit, kind in _KINDS.items() if mode & bit),
-                "other" if mode & _SPECIAL else "file",
-            ),
-            size=int(found["size"]),
-            mode=mode & 0o777,
-            mtime=str(found["mtime"]),
-            link_target=str(found.get("linkTarget") or ""),
+        with its:
+            process = await asyncio.to_thread(
+                _run, what, pid, (verb, path), its, errors
+            )
+        way = await asyncio.open_connection(sock=own, limit=_CHUNK)
+    except BaseException:
+        own.close()
+        os.close(errors)
+        raise
+    return _Copy(what, process, way, errors)
+
+
+def _run(
+    what: str,
+    pid: int,
+    words: tuple[str, str],
+    way: socket.socket,
+    errors: int,
+) -> "subprocess.Popen[bytes]":
+    try:
+        namespace = os.open(
+            f"/proc/{pid or 'none'}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC
         )
-    except (ValueError, KeyError, TypeError) as e:
-        raise EngineError(
-            f"{_OUT}: the Docker Engine does not say what is there."
-        ) from e
+    except OSError as e:
+        raise Conflict(f"{what}: the container does not run.") from e
+    try:
+        if os.fstat(namespace).st_ino == os.stat("/proc/self/ns/mnt").st_ino:
+            raise EngineError(f"{what}: it has no files of its own.")
+        return subprocess.Popen(  # noqa: S603 - the path is an argument
+            (
+                *(sys.executable, "-I", "-X", "utf8"),
+                *(str(pathlib.Path(inside.__file__)), str(namespace), *words),
+            ),
+            stdin=way.fileno(),
+            stdout=way.fileno(),
+            stderr=errors,
+            pass_fds=(namespace,),
+            cwd="/",
+            env={},
+        )
+    except OSError as e:
+        raise EngineError(f"{what}: {e.strerror}.") from e
+    finally:
+        os.close(namespace)

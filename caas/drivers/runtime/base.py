@@ -380,7 +380,7 @@ class Download(abc.ABC):
         """
 
     @abc.abstractmethod
-    def close(self) -> None:
+    async def close(self) -> None:
         """End it, wherever it is."""
 
 
@@ -399,7 +399,7 @@ class Upload(abc.ABC):
         """
 
     @abc.abstractmethod
-    def close(self) -> None:
+    async def close(self) -> None:
         """End it; unless it is finished, what came last may be missing."""
 
 
@@ -635,14 +635,14 @@ class Runtime(abc.ABC):
         raise _lacking("attach to containers")
 
     async def download(self, runtime_id: str, path: str) -> Download:
-        """A file or folder of a container, which need not run.
+        """A file or folder of a running container.
 
         :raises Absent: it has no such path.
         """
         raise _lacking("copy out of containers")
 
     async def upload(self, runtime_id: str, path: str) -> Upload:
-        """Unpack an archive into a folder of a container.
+        """Unpack an archive into a folder of a running container.
 
         :raises Absent: it has no such folder.
         """

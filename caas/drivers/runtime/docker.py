@@ -432,10 +432,19 @@ class DockerRuntime(base.Runtime):
         )
 
     async def download(self, runtime_id: str, path: str) -> base.Download:
-        return await archives.download(self._streaming, runtime_id, path)
+        return await archives.download(await self._pid(runtime_id), path)
 
     async def upload(self, runtime_id: str, path: str) -> base.Upload:
-        return await archives.upload(self._streaming, runtime_id, path)
+        return await archives.upload(await self._pid(runtime_id), path)
+
+    async def _pid(self, runtime_id: str) -> int:
+        """Of its first process; 0 if it does not run."""
+        found = await self._streaming.json(
+            "The container cannot be looked at",
+            "GET",
+            f"/containers/{runtime_id}/json",
+        )
+        return int(found["State"]["Pid"])
 
     async def diff(
         self, runtime_id: str, most: int

@@ -6,6 +6,7 @@ import os
 import pathlib
 import select
 import signal
+import subprocess
 
 #: Seconds that processes have between SIGHUP and SIGKILL.
 GRACE = 2.0
@@ -13,6 +14,31 @@ GRACE = 2.0
 _PAUSE = 0.05
 
 _PROC = pathlib.Path("/proc")
+
+
+async def exited(descriptor: int) -> None:
+    """Wait for the end of a process.
+
+    :param descriptor: of the process, see pidfd_open(2).
+    """
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    loop.add_reader(descriptor, done.set)
+    try:
+        await done.wait()
+    finally:
+        loop.remove_reader(descriptor)
+
+
+async def ended(process: "subprocess.Popen[bytes]") -> int:
+    """Wait for the end of a child; return its exit code."""
+    if process.poll() is None:
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            await exited(descriptor)
+        finally:
+            os.close(descriptor)
+    return process.wait()
 
 
 class Leader:
@@ -47,15 +73,8 @@ class Leader:
 
     async def ended(self) -> None:
         """Wait for its end."""
-        if self._fd < 0:
-            return
-        loop = asyncio.get_running_loop()
-        done = asyncio.Event()
-        loop.add_reader(self._fd, done.set)
-        try:
-            await done.wait()
-        finally:
-            loop.remove_reader(self._fd)
+        if self._fd >= 0:
+            await exited(self._fd)
 
     def signal(self, number: int) -> None:
         """Send a signal as its terminal would: to what is in front there,

@@ -48,10 +48,9 @@ class Answer:
         self._left: int | None = None
         self._chunked = False
 
-    async def head(self, *, bare: bool = False) -> None:
+    async def head(self) -> None:
         """Take in the head.
 
-        :param bare: there is no body, whatever it says.
         :raises EngineError: the engine refuses.
         """
         async with _translated(self._what):
@@ -67,8 +66,6 @@ class Answer:
                 self._left = 0
             elif length is not None:
                 self._left = int(length)
-            if bare:
-                self._chunked, self._left = False, 0
             if self.status < 400:
                 return
             text = await self.all(_LONGEST_ERROR)
@@ -161,12 +158,12 @@ class Streaming:
             }
         if upgrade:
             headers |= {"Connection": "Upgrade", "Upgrade": "tcp"}
-        answer = await self.send(what, method, path, query, headers)
+        answer = await self._send(what, method, path, query, headers)
         try:
             async with self.timely(what):
                 with contextlib.suppress(OSError):
                     await answer.write(data)
-                await answer.head(bare=method == "HEAD")
+                await answer.head()
         except BaseException:
             answer.close()
             raise
@@ -189,7 +186,7 @@ class Streaming:
         finally:
             answer.close()
 
-    async def send(
+    async def _send(
         self,
         what: str,
         method: str,
