@@ -78,11 +78,11 @@ def parse(raw: bytes) -> list[Entry]:
 
 def _entry(found: dict[str, Any]) -> Entry:
     time: str = found["time"]
-    if time[19:20] == "." and time[-1] == "Z":
-        # as the engine writes them, but for zeros at the end
-        time = f"{time[:-1]:0<{_FIXED - 1}}Z"
-    else:
+    if time[19:20] != "." or time[-1] != "Z":
         time = fixed(time)
+    elif len(time) < _FIXED:
+        # as the engine writes them, without zeros at the end
+        time = f"{time[:-1]:0<{_FIXED - 1}}Z"
     return Entry(
         time,
         _CHANNELS[found["stream"]],
@@ -124,16 +124,20 @@ class Joiner:
 
     def take(self, entries: Collection[Entry]) -> list[Entry]:
         taken = []
-        for at, channel, data, _ in entries:
-            if self._skip[channel]:
+        for entry in entries:
+            at, channel, data, _ = entry
+            if self._skip and self._skip[channel]:
                 self._skip[channel] -= 1
                 continue
-            first = self._open.pop(channel, None)
+            # most lines are whole
+            first = self._open.pop(channel, None) if self._open else None
             began = first or at
             if not data.endswith(b"\n"):
                 self._open[channel] = began
             if self._is_asked_for(began):
-                taken.append(Entry(began, channel, data, first is not None))
+                taken.append(
+                    Entry(began, channel, data, True) if first else entry
+                )
         return taken
 
     def _is_asked_for(self, began: str) -> bool:
