@@ -3,14 +3,15 @@
 The protocol is that of :mod:`caas.model.streams`.
 """
 
+import asyncio
 import dataclasses
 import json
 import logging
 import ssl
 from typing import Any
 
+from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
 
 from caas import exception
 from caas.model import streams
@@ -109,17 +110,10 @@ class Agents:
         self._tls = tls(settings)
 
     def look(self, host: str, address: str, ask: streams.Ask) -> Any:
-        settings = self._settings
         try:
-            with connect(
-                **opening(address),
-                ssl=self._tls,
-                server_hostname=host,
-                open_timeout=settings.timeout,
-                close_timeout=1,
-            ) as socket:
-                socket.send(json.dumps(ask.to_dict()))
-                answer = socket.recv(timeout=settings.answer_timeout)
+            # not the library's own client for threads: that reads and writes
+            # on two at once, which TLS cannot do
+            answer = asyncio.run(self._answer(host, address, ask))
         except (OSError, WebSocketException) as error:
             LOG.warning(
                 "Set %s (%s): %s: no answer of host %s at %s: %s",
@@ -135,3 +129,16 @@ class Agents:
         if problem:
             raise problem
         return json.loads(answer)[streams.RESULT]
+
+    async def _answer(self, host: str, address: str, ask: streams.Ask) -> str:
+        settings = self._settings
+        async with connect(
+            **opening(address),
+            ssl=self._tls,
+            server_hostname=host,
+            open_timeout=settings.timeout,
+            close_timeout=1,
+        ) as socket:
+            await socket.send(json.dumps(ask.to_dict()))
+            async with asyncio.timeout(settings.answer_timeout):
+                return await socket.recv(decode=True)

@@ -285,7 +285,7 @@ class FilesContainer(_OnContainer, base.Lister):
         return (
             [key.capitalize() for key in keys] + ["Target"],
             (
-                [each.get(key) for key in (*keys, "target")]
+                [terminal.visible(each.get(key)) for key in (*keys, "target")]
                 for each in found["entries"]
             ),
         )
@@ -310,7 +310,7 @@ class TopContainer(_OnContainer, base.Lister):
                     *(each[key] for key in keys),
                     round(each["memory_bytes"] / (1 << 20), 1),
                     round(each["elapsed_seconds"]),
-                    each["command"],
+                    terminal.visible(each["command"]),
                 ]
                 for each in found["processes"]
             ),
@@ -390,7 +390,10 @@ class DiffContainer(_OnContainer, base.Lister):
         found = self.caas.diff(self.find(args.set, args), args.container)
         return (
             ["Kind", "Path"],
-            ([each["kind"], each["path"]] for each in found["changes"]),
+            (
+                [each["kind"], terminal.visible(each["path"])]
+                for each in found["changes"]
+            ),
         )
 
 

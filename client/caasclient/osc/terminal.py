@@ -9,6 +9,7 @@ import termios
 import threading
 import tty
 from collections.abc import Iterator
+from typing import Any
 
 from caasclient.sdk.streams import (
     STDERR,
@@ -32,6 +33,18 @@ def size() -> tuple[int, int]:
 def is_terminal() -> bool:
     """Whether somebody types."""
     return sys.stdin.isatty()
+
+
+def visible(value: Any) -> Any:
+    """What a container says, so that it cannot steer the terminal."""
+    if value is None:
+        return ""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode()
+        for c in value
+    )
 
 
 def show(stream: Stream, *, prefix: bool = False) -> int:

@@ -1,20 +1,22 @@
 """Streams: what is seen and done inside containers, while it happens."""
 
+import asyncio
+import concurrent.futures
 import contextlib
 import dataclasses
 import json
 import ssl
 import threading
-from collections.abc import Iterator
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Self, TypeVar
 
 from openstack import exceptions
+from websockets.asyncio.client import connect
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidStatus,
     WebSocketException,
 )
-from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -24,7 +26,9 @@ _TOKEN = "caas-token."  # noqa: S105 - what stands before one
 #: Bytes of one message; the service takes up to 1 MiB.
 _PIECE = 1 << 16
 #: Seconds to connect, and to take leave.
-_PATIENCE = 30.0
+_PATIENCE, _FAREWELL = 30.0, 3.0
+
+T = TypeVar("T")
 
 
 class StreamError(exceptions.SDKException):
@@ -63,6 +67,78 @@ class Source:
     container: str
 
 
+class _Line:
+    """A websocket, with a thread for its event loop.
+
+    Not the library's own client for threads: that reads and writes on two at
+    once, which TLS cannot do.
+    """
+
+    def __init__(self, url: str, **options: Any) -> None:
+        """:raises WebSocketException: it cannot be opened; or an OSError."""
+        self._opened: concurrent.futures.Future[None] = (
+            concurrent.futures.Future()
+        )
+        self._loop = asyncio.new_event_loop()
+        self._gone = asyncio.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(url, options), daemon=True, name="stream"
+        )
+        self._thread.start()
+        self._opened.result()
+
+    def _run(self, url: str, options: dict[str, Any]) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve(url, options))
+
+    async def _serve(self, url: str, options: dict[str, Any]) -> None:
+        try:
+            self._socket = await connect(url, **options)
+        except BaseException as error:
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(None)
+        await self._gone.wait()
+        await self._socket.close()
+
+    def recv(self, timeout: float | None = None) -> str | bytes:
+        """The next message.
+
+        :raises TimeoutError: nothing comes.
+        :raises ConnectionError: it is closed.
+        """
+        return self._done(lambda: self._socket.recv(), timeout)
+
+    def send(self, message: str | bytes) -> None:
+        """Waits while the other side is behind.
+
+        :raises ConnectionError: it is closed.
+        """
+        self._done(lambda: self._socket.send(message))
+
+    def _done(
+        self, call: Callable[[], Awaitable[T]], timeout: float | None = None
+    ) -> T:
+        async def work() -> T:
+            return await call()
+
+        if self._gone.is_set():
+            raise ConnectionError
+        future = asyncio.run_coroutine_threadsafe(work(), self._loop)
+        try:
+            return future.result(timeout)
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            raise
+        except (ConnectionClosed, concurrent.futures.CancelledError) as error:
+            raise ConnectionError from error
+
+    def close(self) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._gone.set)
+            self._thread.join(_FAREWELL)
+
+
 class Stream:
     """One session: a context manager, to be read to its end.
 
@@ -72,20 +148,12 @@ class Stream:
     :ivar exit_code: of a command that has ended; None before.
     """
 
-    def __init__(
-        self,
-        session_id: str,
-        socket: ClientConnection,
-        held: contextlib.ExitStack,
-    ) -> None:
-        """:param held: closes the socket."""
+    def __init__(self, session_id: str, line: _Line) -> None:
         self.session_id = session_id
         self.exit_code: int | None = None
         self.ended = False
-        self._socket = socket
-        self._held = held
+        self._line = line
         self._left = False
-        self._sending = threading.Lock()
 
     @classmethod
     def open(
@@ -99,26 +167,21 @@ class Stream:
         :raises StreamError: the service does not let it begin.
         """
         url: str = session["url"]
-        held = contextlib.ExitStack()
         try:
-            socket = held.enter_context(
-                connect(
-                    url,
-                    ssl=tls if url.startswith("wss:") else None,
-                    subprotocols=[
-                        Subprotocol(_PROTOCOL),
-                        Subprotocol(_TOKEN + session["token"]),
-                    ],
-                    additional_headers=(
-                        {"X-Auth-Token": token} if token else None
-                    ),
-                    compression=None,
-                    open_timeout=_PATIENCE,
-                    close_timeout=2,
-                    # no answer to a ping may mean that this side is behind
-                    ping_timeout=None,
-                    max_size=1 << 21,
-                )
+            line = _Line(
+                url,
+                ssl=tls if url.startswith("wss:") else None,
+                subprotocols=[
+                    Subprotocol(_PROTOCOL),
+                    Subprotocol(_TOKEN + session["token"]),
+                ],
+                additional_headers={"X-Auth-Token": token} if token else None,
+                compression=None,
+                open_timeout=_PATIENCE,
+                close_timeout=1,
+                # no answer to a ping may mean that this side is behind
+                ping_timeout=None,
+                max_size=1 << 21,
             )
         except InvalidStatus as error:
             raise _refused(error) from error
@@ -126,15 +189,15 @@ class Stream:
             raise StreamError(
                 f"No connection to {url.split('/v1/')[0]}: {error}"
             ) from error
-        stream = cls(session["id"], socket, held)
+        stream = cls(session["id"], line)
         stream._begin()
         return stream
 
     def _begin(self) -> None:
         # the first message says whether it has begun
         try:
-            self._heard(self._socket.recv(timeout=_PATIENCE))
-        except (TimeoutError, ConnectionClosed) as error:
+            self._heard(self._line.recv(_PATIENCE))
+        except (TimeoutError, ConnectionError) as error:
             self.close()
             raise _lost(error) from error
         except StreamError:
@@ -154,8 +217,8 @@ class Stream:
         """
         while not self.ended:
             try:
-                message = self._socket.recv()
-            except ConnectionClosed as error:
+                message = self._line.recv()
+            except ConnectionError as error:
                 if self._left:
                     return
                 raise _lost(error) from error
@@ -213,8 +276,8 @@ class Stream:
 
     def _send(self, message: str | bytes) -> None:
         # who reads learns why it does not go on
-        with contextlib.suppress(ConnectionClosed), self._sending:
-            self._socket.send(message)
+        with contextlib.suppress(ConnectionError):
+            self._line.send(message)
 
     def leave(self) -> None:
         """Have who reads it come to the end now."""
@@ -222,7 +285,7 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        self._held.close()
+        self._line.close()
 
 
 def tls_context(verify: bool | str) -> ssl.SSLContext:
