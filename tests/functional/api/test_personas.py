@@ -226,11 +226,11 @@ def _path(service: Service, operation: Operation) -> str:
         both = [{"name": n, "image": "app:1"} for n in ("app", "side")]
         [made] = service.create(containers=both)
         path = path.replace("{set_id}", made["id"])
+        if operation.name.startswith(("sessions.", "looks.")):
+            service.place(made["id"])
     if "{event_id}" in path:
         [made] = service.create()
         path = path.replace("{event_id}", service.event(made["id"]))
-        if operation.name.startswith(("sessions.", "looks.")):
-            service.place(made["id"])
     if "{session_id}" in path:
         path = path.replace("{session_id}", service.session()["id"])
     if "{flavor}" in path:
