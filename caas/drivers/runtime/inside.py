@@ -19,7 +19,7 @@ import os
 import stat
 import sys
 import tarfile
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 _CLONE_FS = 0x00000200
 _CLONE_NEWNS = 0x00020000
@@ -81,12 +81,14 @@ def pack(path: str, out: BinaryIO) -> None:
         while todo:
             at, called = todo.pop()
             try:
-                item = tar.gettarinfo(at, called)
+                # None for a socket, which its type does not say
+                item = cast(
+                    "tarfile.TarInfo | None", tar.gettarinfo(at, called)
+                )
             except FileNotFoundError:
                 continue
             _forget(tar)
-            if item is None:  # type: ignore[unreachable]
-                # a socket
+            if item is None:
                 continue
             # numbers say it all, and names are the host's
             item.uname = item.gname = ""

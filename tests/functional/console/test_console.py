@@ -27,6 +27,11 @@ from caas.store.tables import events, hosts, sessions
 from tests.functional.service import Service
 
 HOST = "h1"
+STATS = {
+    "read_at": "2026-11-25T12:00:00+00:00",
+    "set": {"usage": None, "network": None},
+    "containers": [],
+}
 LIMITS = relay.Limits(idle=60, total=60, recording=1 << 20)
 
 
@@ -90,7 +95,7 @@ class Agent:
         raise Refused(409, "There is no such file.")
 
     async def _stats(self, link: Link) -> None:
-        await link.tell("result", {"asked": link.ask.arguments})
+        await link.tell("result", STATS)
 
 
 class Users:
@@ -490,7 +495,7 @@ def test_policy_may_want_a_recording_and_a_reason(whole: Whole) -> None:
 def test_a_look_asks_the_host(whole: Whole) -> None:
     path = f"/v1/sets/{whole.set_id}/stats"
     answer = whole.service.request("GET", path)
-    assert answer.json == {"stats": {"asked": {}}}
+    assert answer.json == {"stats": STATS}
     whole.agent.stop()
     answer = whole.service.request("GET", path)
     assert answer.status_int == 503
