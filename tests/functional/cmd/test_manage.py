@@ -86,6 +86,7 @@ def test_purge_says_what_went(run: Run) -> None:
         "sets: 0 removed",
         "containers: 0 removed",
         "events: 0 removed",
+        "sessions: 0 removed",
     ]
 
 
