@@ -17,7 +17,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from caas.drivers.runtime import inside
 from caas.drivers.runtime.base import (
     Absent,
     Conflict,
@@ -33,6 +32,8 @@ LOG = logging.getLogger(__name__)
 
 _OUT = "The files cannot be copied"
 _IN = "The files cannot be put into the container"
+# It is run by its path, so that nothing but itself is imported.
+_PROGRAM = pathlib.Path(__file__).with_name("inside.py")
 _CHUNK = 1 << 16
 #: Bytes of what it says when it fails.
 _LONGEST_REASON = 1 << 14
@@ -89,7 +90,10 @@ class _Copy:
             found = json.loads(said)
         except ValueError:
             if said:
-                LOG.error("Copying failed unexpectedly: %s", said.decode())
+                LOG.error(
+                    "Copying failed unexpectedly: %s",
+                    said.decode(errors="replace"),
+                )
             found = {"kind": "failed", "message": "it was broken off"}
         message = f"{self._what}: {found['message']}."
         if found["kind"] == "absent":
@@ -198,7 +202,7 @@ def _run(
         return subprocess.Popen(  # noqa: S603 - the path is an argument
             (
                 *(sys.executable, "-I", "-X", "utf8"),
-                *(str(pathlib.Path(inside.__file__)), str(namespace), *words),
+                *(str(_PROGRAM), str(namespace), *words),
             ),
             stdin=way.fileno(),
             stdout=way.fileno(),

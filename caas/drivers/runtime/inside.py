@@ -2,7 +2,9 @@
 
 A program of its own, of the standard library alone: it is run with the mount
 namespace of the container as descriptor, enters it, and from then on every
-path and link is one of the container's.  Nothing may be imported after that.
+path and link is one of the container's.  So would be every module of Python
+and every library: nothing is imported after that, and no user is looked up by
+name, for which the C library loads what /etc/nsswitch.conf says.
 
     python -I inside.py DESCRIPTOR pack|unpack PATH
 
@@ -41,6 +43,8 @@ class UnfitError(Exception):
 
 def enter(descriptor: int) -> None:
     """:raises OSError: it cannot be entered."""
+    sys.meta_path.clear()
+    tarfile.pwd = tarfile.grp = None  # type: ignore[attr-defined]
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_FS) or libc.setns(descriptor, _CLONE_NEWNS):
         code = ctypes.get_errno()
@@ -77,6 +81,7 @@ def pack(path: str, out: BinaryIO) -> None:
     with tarfile.open(
         fileobj=out, mode="w|", bufsize=_CHUNK, format=tarfile.PAX_FORMAT
     ) as tar:
+        look: Callable[[str, str], tarfile.TarInfo | None] = tar.gettarinfo
         todo = [(path, name)]
         while todo:
             at, called = todo.pop()
@@ -162,9 +167,9 @@ def _place(tar: tarfile.TarFile, item: tarfile.TarInfo, root: str) -> None:
             raise UnfitError(f"{item.name} is a folder there, and no file")
         # made anew: programs that run it keep what they have
         os.unlink(place)
-    tar.extract(
-        item, root, numeric_owner=True, filter=tarfile.fully_trusted_filter
-    )
+    # as it is: in there it can do no more than the container itself
+    tar.extraction_filter = lambda each, _: each
+    tar.extract(item, root, numeric_owner=True)
 
 
 def main(descriptor: str, verb: str, path: str) -> int:

@@ -24,7 +24,10 @@ _LONGEST_ERROR = 1 << 16
 #: Bytes of an answer that is taken in as a whole.
 _LONGEST = 1 << 23
 
-_FAILURES = (OSError, EOFError, http.client.HTTPException, ValueError)
+_FAILURES = (
+    *(OSError, EOFError, ValueError, LookupError),
+    *(http.client.HTTPException, asyncio.LimitOverrunError),
+)
 
 
 class Answer:

@@ -31,8 +31,11 @@ _ATTACH = "The container cannot be attached to"
 _CONSOLE_SIZE = (1, 42)
 #: Seconds between looks at whether a command runs by now; they get longer.
 _PAUSES = (0.005, 0.01, 0.02, 0.04, 0.08)
-#: Seconds within which the engine has noted that a command runs, or failed.
-_APPEARANCE = 5.0
+#: Seconds a command may take to be started by the engine.
+START = 30.0
+#: Seconds to wait for it once the engine has said something, or nobody is
+#: there to listen.
+_REFUSAL = 5.0
 #: Seconds between looks at a command that nothing comes of any more.
 _GOES_ON = 1.0
 #: Characters of what the engine says when a command cannot be run.
@@ -191,13 +194,19 @@ class Exec(_Socket):
         :raises EngineError: that cannot be told.
         """
         loop = asyncio.get_running_loop()
-        end, pauses = loop.time() + _APPEARANCE, _pauses()
+        begun, pauses = loop.time(), _pauses()
         while not self._pid and not self._failed:
             found = await self._look()
             over = found["ExitCode"] is not None and not found["Running"]
+            if not self._pid and loop.time() > begun + START:
+                self._failed = True
+                raise EngineError(
+                    f"{_EXEC}: the Docker Engine did not start it within "
+                    f"{START:g} s."
+                )
             # refused before it was tried: nothing is noted of that
             mute = self._first is None or self._first.done()
-            late = loop.time() > end
+            late = loop.time() > begun + _REFUSAL
             self._failed = not self._pid and (over or (mute and late))
             if not self._pid and not self._failed:
                 await asyncio.sleep(next(pauses))

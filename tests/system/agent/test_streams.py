@@ -18,7 +18,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from caas.agent.streams import archives
-from caas.drivers.runtime import base
+from caas.drivers.runtime import base, terminals
 from caas.drivers.runtime.docker import DockerRuntime
 from caas.model import spec
 from caas.model.states import Desired, Phase
@@ -173,6 +173,16 @@ def test_what_cannot_be_run(door, one, given, says, tty):
         assert says in ended.value.message
         assert "OCI runtime" not in ended.value.message
         assert "secret" not in ended.value.message
+
+
+def test_what_the_engine_does_not_get_to_run(host, door, one, monkeypatch):
+    """It looks up its user in a file that is a pipe nobody writes to."""
+    monkeypatch.setattr(terminals, "START", 3.0)
+    host.run(one, "web", "mkfifo", "/etc/passwd")
+    with door.ask("exec", one, "web", command=["true"]) as stream:
+        with pytest.raises(Ended, match="did not start it") as ended:
+            stream.next("started")
+        assert ended.value.code == 503
 
 
 def test_where_nothing_runs(host, door, one):
@@ -622,6 +632,24 @@ def test_what_changes_while_it_is_copied(host, door, one):
     assert "./proc" in names
     assert not [n for n in names if n.startswith("./proc/")]
     assert "./bin/busybox" in names
+
+
+def test_no_library_of_a_container_is_loaded_to_copy(host, door, one):
+    """As was once done by docker cp (CVE-2019-14271)."""
+    trap = "chown 7:8 /tmp; mkdir -p /lib; mkfifo /lib/libnss_evil.so.2;"
+    conf = "echo 'passwd: evil\ngroup: evil' > /etc/nsswitch.conf"
+    host.run(one, "web", "sh", "-c", f"{trap} {conf}")
+    _, tar = download(door, one, "/tmp")
+    with tar:
+        found = tar.getmember("tmp")
+    assert (found.uid, found.gid, found.uname, found.gname) == (7, 8, "", "")
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        item = tarfile.TarInfo("new")
+        item.uname, item.uid = "root", 9
+        tar.addfile(item)
+    assert upload(door, one, "/tmp", made.getvalue()) == 0
+    assert host.run(one, "web", "stat", "-c", "%u", "/tmp/new") == "9"
 
 
 def test_what_leads_out_of_a_container_does_not(host, door, one):
