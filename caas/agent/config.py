@@ -54,6 +54,8 @@ def digest(container: spec.ContainerSpec) -> str:
         "cpuset": container.cpuset,
         "block_io": _said(dataclasses.asdict(block_io)) if block_io else None,
         "pre_stop": [hook.command, float(hook.timeout)] if hook else None,
+        "tty": container.tty or None,
+        "stdin": container.stdin or None,
     }
     text = json.dumps(_said(fields), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -175,6 +177,8 @@ def business(
         cpuset=made_of.cpuset,
         block_io=made_of.block_io,
         share=part,
+        tty=made_of.tty,
+        stdin=made_of.stdin,
     )
 
 

@@ -146,6 +146,8 @@ class ContainerSpec:
         when it has ended with exit code 0.
     :ivar pids_limit: most processes and threads; None for the host's default.
     :ivar cpuset: CPUs of the host it may run on, as ``0-3,6``; None for all.
+    :ivar tty: its first process has a terminal.
+    :ivar stdin: its first process can be written to by who attaches.
     """
 
     name: str
@@ -169,6 +171,8 @@ class ContainerSpec:
     pids_limit: int | None = None
     cpuset: str | None = None
     block_io: BlockIo | None = None
+    tty: bool = False
+    stdin: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, the form on the wire and in the database."""

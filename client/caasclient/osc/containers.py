@@ -63,6 +63,8 @@ SHOW = columns.fields(
     "pids_limit",
     "block_io",
     "cpuset",
+    "tty",
+    "stdin",
     image=columns.Image,
     command=columns.Words,
     entrypoint=columns.Words,

@@ -450,6 +450,20 @@ OPTIONS = (
         "=",
         _once("cpuset", str),
     ),
+    Option(
+        "tty",
+        "yes|no",
+        "Whether its first process has a terminal, for who attaches to it",
+        "=",
+        _once("tty", _yes),
+    ),
+    Option(
+        "stdin",
+        "yes|no",
+        "Whether who attaches to its first process can write to it",
+        "=",
+        _once("stdin", _yes),
+    ),
 )
 
 #: Option -> key of a container, and what it is without the option.

@@ -73,5 +73,9 @@ class Container(base.Resource):
     cpuset = resource.Body("cpuset")
     #: ``read_bps``, ``write_bps``, ``read_iops`` and ``write_iops``.
     block_io = resource.Body("block_io", type=dict)
+    #: Whether its first process has a terminal.
+    tty = resource.Body("tty", type=bool)
+    #: Whether who attaches to its first process can write to it.
+    stdin = resource.Body("stdin", type=bool)
     #: Id given by the container engine; admin only.
     runtime_id = resource.Body("runtime_id")

@@ -57,6 +57,8 @@ def test_the_hash_of_what_is_made_never_changes():
         {"cpuset": "0-1"},
         {"block_io": spec.BlockIo(write_bps=1 << 20)},
         {"hooks": spec.Hooks(pre_stop=spec.Hook(("sync",)))},
+        {"tty": True},
+        {"stdin": True},
     ],
     ids=lambda fields: next(iter(fields)),
 )
@@ -208,6 +210,8 @@ def test_options_of_a_container():
         "pids_limit": 100,
         "cpuset": "0-1",
         "block_io": spec.BlockIo(write_bps=1 << 20),
+        "tty": True,
+        "stdin": True,
     }
     made = business(wanted(container("web", **fields)))
     assert {name: getattr(made, name) for name in fields} == fields

@@ -237,6 +237,8 @@ def test_what_means_nothing(argv, message):
         (("--block-io", "read-bps=7"), {"block_io": {"read_bps": 7}}),
         (("--cpuset", "0-3,6"), {"cpuset": "0-3,6"}),
         (("--pids-limit", "9"), {"pids_limit": 9}),
+        (("--tty", "yes"), {"tty": True}),
+        (("--stdin", "yes"), {"stdin": True}),
     ],
 )
 def test_options_of_a_container(option, asked):

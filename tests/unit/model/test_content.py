@@ -28,6 +28,8 @@ FULL = spec.ContainerSpec(
     pids_limit=9,
     cpuset="0-3",
     block_io=spec.BlockIo(read_bps=1),
+    tty=True,
+    stdin=True,
 )
 SIZE = spec.Resources(500, 512, 2)
 

@@ -321,6 +321,18 @@ CREATE: Definition = common.obj(
             "description": "CPUs of the host it may run on; for operators.",
         },
         "block_io": {**_BLOCK_IO, "type": ["object", "null"]},
+        "tty": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether its first process has a terminal, for "
+            "who attaches to it.",
+        },
+        "stdin": {
+            "type": "boolean",
+            "default": False,
+            "description": "Whether who attaches to its first process can "
+            "write to it.",
+        },
     },
     ["name", "image"],
     title="ContainerSpec",
@@ -494,6 +506,8 @@ VIEW: Definition = common.obj(
         "pids_limit": {"type": ["integer", "null"]},
         "cpuset": common.OPTIONAL_STRING,
         "block_io": _shown(_BLOCK_IO),
+        "tty": {"type": ["boolean", "null"]},
+        "stdin": {"type": ["boolean", "null"]},
         "runtime_id": {
             **common.OPTIONAL_STRING,
             "description": "In the engine of the host; for operators.",
