@@ -4,7 +4,6 @@ Those that run a command are the runtime driver's.
 """
 
 import contextlib
-import os
 import re
 import socket
 import time
@@ -39,7 +38,7 @@ def probe(check: spec.HealthCheck, pid: int, address: str | None) -> str:
     port = check.port or 0
     hosts = [_LOOPBACK, *([address] if address else [])]
     try:
-        sockets = _sockets(pid, len(hosts))
+        sockets = namespaces.tcp_sockets(pid, len(hosts))
     except NetworkError:
         return "the container does not run"
     except (OSError, RuntimeError) as e:
@@ -61,21 +60,6 @@ def probe(check: spec.HealthCheck, pid: int, address: str | None) -> str:
             each.close()
 
 
-def _sockets(pid: int, count: int) -> list[socket.socket]:
-    """Sockets in the network of a process; they stay in it."""
-    namespace = namespaces.open_of(pid)
-    try:
-        return namespaces.call_in(
-            namespace,
-            lambda: [
-                socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-                for _ in range(count)
-            ],
-        )
-    finally:
-        os.close(namespace)
-
-
 def _connected(
     ways: Iterable[tuple[socket.socket, str]], port: int, deadline: float
 ) -> tuple[socket.socket, str]:
@@ -84,8 +68,7 @@ def _connected(
         way.settimeout(_left(deadline))
         with contextlib.suppress(ConnectionRefusedError):
             way.connect((host, port))
-            # where nothing listens, the port may be given to this very socket
-            if way.getsockname() != way.getpeername():
+            if not namespaces.is_own_end(way):
                 return way, host
     raise ConnectionRefusedError
 

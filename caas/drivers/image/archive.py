@@ -18,8 +18,8 @@ from typing import IO, Any
 import requests
 
 from caas.drivers.image import base, repack
-from caas.drivers.runtime.base import EngineError
-from caas.drivers.runtime.engine import Absent, Engine, clean
+from caas.drivers.runtime.base import Absent, EngineError
+from caas.drivers.runtime.engine import Engine, clean
 from caas.model import spec, wire
 
 LOG = logging.getLogger(__name__)

@@ -4,8 +4,10 @@ import abc
 import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from caas.model import spec
+from caas.model.streams import Channel
 
 #: Labels by which everything of ours is recognised after any crash.
 LABEL_DEPLOYMENT = "caas.deployment"
@@ -42,6 +44,14 @@ class EngineError(Exception):
         super().__init__(message)
         self.message = message
         self.permanent = permanent
+
+
+class Absent(EngineError):
+    """What was asked for is not there: a container, an image, a path."""
+
+
+class Conflict(EngineError):
+    """A name is taken, or something is going on that excludes this."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +103,7 @@ class ContainerConfig:
     :ivar pids_limit: None for the default of the host.
     :ivar block_io: caps on each disk the container reads or writes.
     :ivar share: shown inside; None for nothing.
+    :ivar tty: and ``stdin``: see :class:`caas.model.spec.ContainerSpec`.
     """
 
     name: str
@@ -118,6 +129,8 @@ class ContainerConfig:
     cpuset: str | None = None
     block_io: spec.BlockIo | None = None
     share: Share | None = None
+    tty: bool = False
+    stdin: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,6 +182,26 @@ class Executed:
 
 
 @dataclasses.dataclass(frozen=True)
+class Command:
+    """What to run in a container, with a client at its other end.
+
+    :ivar tty: it gets a terminal; stdout and stderr are one then.
+    :ivar stdin: it can be written to.
+    :ivar width: of the terminal, in characters, and ``height`` in lines; 0
+        for what the engine gives.
+    """
+
+    words: tuple[str, ...]
+    tty: bool = False
+    stdin: bool = False
+    user: str = ""
+    working_dir: str = ""
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    width: int = 0
+    height: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class RuntimeEvent:
     """:ivar action: ``start``, ``die``, ``oom``, ``pause``, ``unpause``,
         ``rename``, ``update`` (of its limits, by whomever) or ``destroy``.
@@ -195,6 +228,178 @@ class RuntimeInfo:
     os: str
     cpus: int
     memory_mb: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Usage:
+    """What a container, or all of a set, has used and uses.
+
+    Counters begin at 0 when its cgroup is made, that is when it starts.  None
+    is what the kernel of the host does not count.
+
+    :ivar cpu_ns: CPU time (ns).
+    :ivar periods: of its CPU quota that have passed while it wanted to run;
+        ``throttled_periods`` of them it has used up, and waited
+        ``throttled_ns`` in all.
+    :ivar memory_bytes: in use, with files the kernel keeps in memory.
+    :ivar working_set_bytes: less those that were not used lately.
+    :ivar peak_bytes: the most there ever was.
+    :ivar limit_bytes: None for no limit.
+    :ivar pids: processes and threads.
+    :ivar pids_limit: None for no limit.
+    :ivar read_bytes: from disks; likewise ``written_bytes``, and operations.
+    """
+
+    cpu_ns: int | None = None
+    periods: int | None = None
+    throttled_periods: int | None = None
+    throttled_ns: int | None = None
+    memory_bytes: int | None = None
+    working_set_bytes: int | None = None
+    peak_bytes: int | None = None
+    limit_bytes: int | None = None
+    pids: int | None = None
+    pids_limit: int | None = None
+    read_bytes: int | None = None
+    written_bytes: int | None = None
+    reads: int | None = None
+    writes: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """A process of a container, as it is seen from inside of it.
+
+    :ivar user: number of the user it runs as.
+    :ivar pid: and ``parent`` (0 when that is outside): as the container
+        counts them.
+    :ivar state: a letter, see proc_pid_stat(5).
+    :ivar cpu_seconds: used up to now, of all its threads.
+    :ivar memory_bytes: resident.
+    :ivar elapsed_seconds: since it was started.
+    """
+
+    user: int
+    pid: int
+    parent: int
+    state: str
+    cpu_seconds: float
+    memory_bytes: int
+    elapsed_seconds: float
+    command: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """:ivar kind: ``added``, ``modified`` or ``deleted``."""
+
+    path: str
+    kind: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PathStat:
+    """:ivar kind: ``file``, ``folder``, ``link`` or ``other``.
+    :ivar size: bytes; of a folder it means nothing.
+    :ivar mode: permissions.
+    :ivar mtime: ISO 8601.
+    :ivar link_target: "" for what is no link.
+    """
+
+    name: str
+    kind: str
+    size: int
+    mode: int
+    mtime: str
+    link_target: str = ""
+
+
+class Terminal(abc.ABC):
+    """The client's end of a process in a container; for asyncio.
+
+    Data passes unchanged, and nothing is read ahead but some tens of KiB: who
+    does not read stops the process.  Methods raise :class:`EngineError`.
+
+    :ivar tty: stdout and stderr come as one.
+    :ivar stdin: what is written reaches the process.
+    """
+
+    tty: bool
+    stdin: bool
+
+    @abc.abstractmethod
+    async def read(self) -> tuple[Channel, bytes] | None:
+        """What the process wrote next; None after all of it."""
+
+    @abc.abstractmethod
+    async def write(self, data: bytes) -> None:
+        """Hand data to its stdin; waits while it does not read.
+
+        What it does not want any more is dropped.
+        """
+
+    @abc.abstractmethod
+    async def write_eof(self) -> None:
+        """Nothing more comes on stdin."""
+
+    @abc.abstractmethod
+    async def resize(self, width: int, height: int) -> None:
+        """Tell its terminal, if it has one, how large it is.
+
+        :param width: characters; ``height``: lines.
+        """
+
+    @abc.abstractmethod
+    async def signal(self, name: str) -> None:
+        """:param name: without ``SIG``."""
+
+    @abc.abstractmethod
+    async def exit_code(self) -> int:
+        """Wait for its end."""
+
+    @abc.abstractmethod
+    async def end(self) -> None:
+        """Let go.  A command that still runs is ended, with what it started
+        (SIGHUP, then SIGKILL); the first process of a container goes on."""
+
+
+class Download(abc.ABC):
+    """A tar archive that comes out of a container; for asyncio.
+
+    :ivar stat: of what is in it.
+    """
+
+    stat: PathStat
+
+    @abc.abstractmethod
+    async def read(self) -> bytes:
+        """The next piece, some tens of KiB; empty at its end.
+
+        :raises EngineError: it broke off.
+        """
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """End it, wherever it is."""
+
+
+class Upload(abc.ABC):
+    """A tar archive that goes into a container; for asyncio."""
+
+    @abc.abstractmethod
+    async def write(self, data: bytes) -> None:
+        """:raises EngineError: it cannot go on, and why."""
+
+    @abc.abstractmethod
+    async def finish(self) -> None:
+        """That was all; returns when everything is in place.
+
+        :raises EngineError: it is not.
+        """
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """End it; unless it is finished, what came last may be missing."""
 
 
 def in_use(used: int, limit: int) -> EngineError:
@@ -364,6 +569,76 @@ class Runtime(abc.ABC):
         infra container starts.
         """
         raise _lacking("write kernel parameters")
+
+    def usage(
+        self, set_id: str, runtime_ids: Sequence[str]
+    ) -> Mapping[str, Usage]:
+        """What containers of a set use, by engine id, and all of it as "".
+
+        Reads a few files and asks the engine nothing.  What is not running is
+        left out.
+        """
+        raise _lacking("tell what containers use")
+
+    def processes(self, set_id: str, runtime_id: str) -> Sequence[Process]:
+        """The processes of a container, by their pid.
+
+        Likewise without the engine.
+        """
+        raise _lacking("list processes")
+
+    # For asyncio.
+
+    async def exec(self, runtime_id: str, command: Command) -> Terminal:
+        """Run a command in a running container.
+
+        :raises EngineError: it does not run; for good when it cannot be run.
+        """
+        raise _lacking("run commands in containers")
+
+    async def end_left(self) -> None:  # noqa: B027 - most leave nothing
+        """End commands of :meth:`exec` that an earlier agent, which was
+        killed, did not end."""
+
+    async def attach(
+        self, runtime_id: str, *, stdin: bool, width: int = 0, height: int = 0
+    ) -> Terminal:
+        """Watch and, with ``stdin``, write to its first process.
+
+        :param stdin: it counts only if the container was made with it.
+        """
+        raise _lacking("attach to containers")
+
+    async def download(self, runtime_id: str, path: str) -> Download:
+        """A file or folder of a running container.
+
+        :raises Absent: it has no such path.
+        """
+        raise _lacking("copy out of containers")
+
+    async def upload(self, runtime_id: str, path: str) -> Upload:
+        """Unpack an archive into a folder of a running container.
+
+        :raises Absent: it has no such folder.
+        """
+        raise _lacking("copy into containers")
+
+    async def diff(
+        self, runtime_id: str, most: int
+    ) -> tuple[Sequence[Change], bool]:
+        """What a container changed of the files of its image.
+
+        :param most: bytes the engine may tell of it.
+        :returns: with whether that was all.
+        """
+        raise _lacking("compare files")
+
+    async def inspect(self, runtime_id: str) -> Mapping[str, Any]:
+        """What the engine says of a container, less what is of its host.
+
+        :returns: as :func:`caas.drivers.runtime.inspection.shown` has it.
+        """
+        raise _lacking("show containers")
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """End the streams of events, so that their readers return."""

@@ -14,7 +14,8 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from caas.drivers.runtime.base import EngineError, Limits
+from caas.drivers.runtime import usage
+from caas.drivers.runtime.base import EngineError, Limits, Usage
 from caas.model import spec
 
 LOG = logging.getLogger(__name__)
@@ -116,6 +117,17 @@ class Groups:
         """
         name = pathlib.Path(self._root, _checked(set_id), container)
         return _limits(self._version, self._mount, name)
+
+    def usage(self, set_id: str, container: str = "") -> Usage | None:
+        """What it has counted; None if there is no such group."""
+        name = pathlib.Path(self._root, _checked(set_id), container)
+        if not (self._memory / name).is_dir():
+            return None
+        return usage.read(self._version, self._mount, name)
+
+    def folder(self, set_id: str, container: str) -> pathlib.Path:
+        """Of the group of a container, where its processes are listed."""
+        return self._memory / self._root / _checked(set_id) / container
 
     @property
     def _memory(self) -> pathlib.Path:
@@ -270,6 +282,19 @@ class Slices:
         name = pathlib.Path("caas.slice", self._name(set_id), scope)
         version, _ = self._group(set_id)
         return _limits(version, MOUNT, name)
+
+    def usage(self, set_id: str, container: str = "") -> Usage | None:
+        """As :meth:`Groups.usage`."""
+        version, group = self._group(set_id)
+        scope = f"docker-{container}.scope" if container else ""
+        if not (group / scope).is_dir():
+            return None
+        name = pathlib.Path("caas.slice", self._name(set_id), scope)
+        return usage.read(version, MOUNT, name)
+
+    def folder(self, set_id: str, container: str) -> pathlib.Path:
+        """As :meth:`Groups.folder`."""
+        return self._group(set_id)[1] / f"docker-{container}.scope"
 
     def _group(self, set_id: str) -> tuple[int, pathlib.Path]:
         path = pathlib.Path("caas.slice") / self._name(set_id)

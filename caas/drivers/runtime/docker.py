@@ -1,5 +1,6 @@
 """Containers in a Docker Engine, with the least number of calls to it."""
 
+import asyncio
 import contextlib
 import dataclasses
 import datetime
@@ -18,14 +19,21 @@ import requests
 
 from caas.drivers.network import namespaces
 from caas.drivers.network.base import NetworkError
-from caas.drivers.runtime import base, cgroups, execution, infra, options
-from caas.drivers.runtime.engine import (
-    Absent,
-    Conflict,
-    Engine,
-    cannot_set,
-    translate,
+from caas.drivers.runtime import (
+    archives,
+    base,
+    cgroups,
+    changes,
+    execution,
+    infra,
+    inspection,
+    options,
+    processes,
+    streaming,
+    terminals,
 )
+from caas.drivers.runtime.base import Absent, Conflict
+from caas.drivers.runtime.engine import Engine, cannot_set, translate
 from caas.drivers.runtime.names import Names
 from caas.drivers.runtime.views import Views
 from caas.model import spec
@@ -61,12 +69,16 @@ class DockerRuntime(base.Runtime):
         self._conf = conf.docker
         self._deployment: str = conf.agent.deployment
         self._engine = Engine(conf.docker.url, conf.docker.timeout)
+        self._streaming = streaming.Streaming(
+            self._engine, conf.docker.url, conf.docker.timeout
+        )
         state = pathlib.Path(conf.agent.state_path)
         self._names = Names(state / "names")
         lxcfs = conf.docker.lxcfs
         self._views = Views(
             state / "views", pathlib.Path(lxcfs) if lxcfs else None
         )
+        self._mark = terminals.Mark()
         self._data: str | None = None
         self._lock = threading.Lock()
         self._groups: cgroups.Groups | cgroups.Slices | None = None
@@ -78,13 +90,20 @@ class DockerRuntime(base.Runtime):
         with self._engine.call("The engine cannot be asked what it is") as api:
             found = api.info()
             self._data = found["DockerRootDir"]
+            version = int(found.get("CgroupVersion") or 1)
+            # from now on cgroups are read without the engine
+            self._groups = self._groups or (
+                cgroups.Slices()
+                if found["CgroupDriver"] == "systemd"
+                else cgroups.Groups(version, self._conf.cgroup_root)
+            )
             return base.RuntimeInfo(
                 engine="docker",
                 version=found["ServerVersion"],
                 api_version=api.api_version,
                 storage_driver=found["Driver"],
                 cgroup_driver=found["CgroupDriver"],
-                cgroup_version=int(found.get("CgroupVersion") or 1),
+                cgroup_version=version,
                 kernel=found["KernelVersion"],
                 os=found["OperatingSystem"],
                 cpus=found["NCPU"],
@@ -353,16 +372,82 @@ class DockerRuntime(base.Runtime):
         finally:
             os.close(namespace)
 
+    def usage(
+        self, set_id: str, runtime_ids: Sequence[str]
+    ) -> Mapping[str, base.Usage]:
+        groups = self._groups_of_engine()
+        found = {i: groups.usage(set_id, i) for i in ("", *runtime_ids)}
+        return {i: used for i, used in found.items() if used is not None}
+
+    def processes(
+        self, set_id: str, runtime_id: str
+    ) -> Sequence[base.Process]:
+        folder = self._groups_of_engine().folder(set_id, runtime_id)
+        return processes.read(processes.pids(folder))
+
+    async def exec(
+        self, runtime_id: str, command: base.Command
+    ) -> base.Terminal:
+        return await terminals.run(
+            self._streaming, self._mark, runtime_id, command
+        )
+
+    async def end_left(self) -> None:
+        running = await asyncio.to_thread(self._running)
+        for runtime_id in running:
+            await terminals.end_left(self._streaming, self._mark, runtime_id)
+
+    def _running(self) -> Sequence[str]:
+        label = f"{base.LABEL_DEPLOYMENT}={self._deployment}"
+        with self._engine.call("The containers cannot be listed") as api:
+            found = api.containers(filters={"label": label})
+        return [item["Id"] for item in found]
+
+    async def attach(
+        self, runtime_id: str, *, stdin: bool, width: int = 0, height: int = 0
+    ) -> base.Terminal:
+        return await terminals.attach(
+            self._streaming,
+            self._mark,
+            self,
+            runtime_id,
+            stdin=stdin,
+            width=width,
+            height=height,
+        )
+
+    async def download(self, runtime_id: str, path: str) -> base.Download:
+        return await archives.download(await self._pid(runtime_id), path)
+
+    async def upload(self, runtime_id: str, path: str) -> base.Upload:
+        return await archives.upload(await self._pid(runtime_id), path)
+
+    async def _pid(self, runtime_id: str) -> int:
+        """Of its first process; 0 if it does not run."""
+        found = await self._streaming.json(
+            "The container cannot be looked at",
+            "GET",
+            f"/containers/{runtime_id}/json",
+        )
+        return int(found["State"]["Pid"])
+
+    async def diff(
+        self, runtime_id: str, most: int
+    ) -> tuple[Sequence[base.Change], bool]:
+        return await changes.diff(self._streaming, runtime_id, most)
+
+    async def inspect(self, runtime_id: str) -> Mapping[str, Any]:
+        found = await self._streaming.json(
+            "The container cannot be looked at",
+            "GET",
+            f"/containers/{runtime_id}/json",
+        )
+        return inspection.shown(found)
+
     def _groups_of_engine(self) -> cgroups.Groups | cgroups.Slices:
         if self._groups is None:
-            found = self.info()
-            self._groups = (
-                cgroups.Slices()
-                if found.cgroup_driver == "systemd"
-                else cgroups.Groups(
-                    found.cgroup_version, self._conf.cgroup_root
-                )
-            )
+            self.info()
+        assert self._groups is not None
         return self._groups
 
     def _limit(
@@ -558,17 +643,8 @@ class DockerRuntime(base.Runtime):
             "Image": config.image or self._infra(),
             "Labels": labels,
             "HostConfig": host,
+            **options.process(config),
         }
-        if config.command is not None:
-            body["Cmd"] = list(config.command)
-        if config.entrypoint is not None:
-            body["Entrypoint"] = list(config.entrypoint)
-        if config.env:
-            body["Env"] = [f"{k}={v}" for k, v in config.env.items()]
-        if config.working_dir:
-            body["WorkingDir"] = config.working_dir
-        if config.user:
-            body["User"] = config.user
         if config.infra_id is not None:
             shared = f"container:{config.infra_id}"
             host |= {

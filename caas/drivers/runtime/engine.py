@@ -11,7 +11,7 @@ import docker.errors
 import requests
 from docker.transport import UnixHTTPAdapter
 
-from caas.drivers.runtime.base import EngineError
+from caas.drivers.runtime.base import Absent, Conflict, EngineError
 
 #: Connections kept open; more are made and dropped when needed.
 POOL = 64
@@ -79,14 +79,6 @@ _TRANSIENT = re.compile(
 )
 
 
-class Absent(EngineError):
-    """The engine does not have the container or image asked for."""
-
-
-class Conflict(EngineError):
-    """A name is taken, or something is going on that excludes this."""
-
-
 class _OnePool(UnixHTTPAdapter):
     """Keeps connections for the next call, whatever its URL.
 
@@ -134,6 +126,11 @@ class Engine:
             raise EngineError(
                 f"{what}: the Docker Engine cannot be reached ({_root(e)})."
             ) from e
+
+    def version(self) -> str:
+        """Of the API, as agreed on with the engine."""
+        with self.call("The engine cannot be asked what it is") as api:
+            return str(api.api_version)
 
     def _connected(self) -> docker.APIClient:
         with self._lock:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import select
 import signal
-import struct
 import time
 from collections.abc import Sequence
 
@@ -14,13 +13,12 @@ import requests
 import urllib3
 
 from caas.drivers.runtime.base import OUTPUT, EngineError, Executed, tail
-from caas.drivers.runtime.engine import Engine, clean
+from caas.drivers.runtime.engine import Engine, translate
+from caas.drivers.runtime.frames import Frames
 
 _WHAT = "The command cannot be run"
 #: Seconds for the last words of a command that was killed.
 _LAST_WORDS = 1.0
-# Each chunk of output is preceded by its stream and its length.
-_HEAD = struct.Struct(">B3xL")
 _CHUNK = 1 << 16
 # Enough for the characters asked for, and one that is cut.
 _KEPT = (OUTPUT + 1) * 4
@@ -52,7 +50,10 @@ def execute(
                 _read(answer, output, time.monotonic() + _LAST_WORDS)
                 return Executed(None, output.text())
     if not pid:
-        return _not_started(found["ExitCode"], output.text())
+        error = not_started(output.text())
+        if not error.permanent:
+            raise error
+        return Executed(found["ExitCode"], error.message)
     return Executed(found["ExitCode"], output.text())
 
 
@@ -102,37 +103,29 @@ def _kill(pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _not_started(exit_code: int, said: str) -> Executed:
-    """:param said: by the engine, in the place of output."""
-    message = f"{_WHAT}: {clean(said).rstrip('.')}."
-    # it ended while the command was on its way
+def not_started(said: str) -> EngineError:
+    """Why a command did not run; for good if that is its own fault.
+
+    :param said: by the engine, in the place of output.
+    """
+    # it may have been the container that ended meanwhile
     ended = "stopped container" in said or "not running" in said
-    if ended or not said.startswith("OCI runtime exec failed"):
-        raise EngineError(message)
-    return Executed(exit_code, message)
+    error = translate(_WHAT, 500, said)
+    own = said.startswith("OCI runtime exec failed") or error.permanent
+    return EngineError(error.message, permanent=own and not ended)
 
 
 class _Output:
     """Keeps the end of what a command writes."""
 
     def __init__(self) -> None:
-        self._head = b""
-        self._left = 0
+        self._frames = Frames()
         self._kept = b""
 
     def feed(self, data: bytes) -> None:
         """:param data: a piece of the stream, cut anywhere."""
-        while data:
-            if self._left:
-                part, data = data[: self._left], data[self._left :]
-                self._left -= len(part)
-                self._kept = (self._kept + part)[-_KEPT:]
-                continue
-            lacking = _HEAD.size - len(self._head)
-            self._head, data = self._head + data[:lacking], data[lacking:]
-            if len(self._head) == _HEAD.size:
-                _, self._left = _HEAD.unpack(self._head)
-                self._head = b""
+        for _, part in self._frames.feed(data):
+            self._kept = (self._kept + part)[-_KEPT:]
 
     def text(self) -> str:
         return tail(self._kept)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from caas.drivers.faults import Faults
-from caas.drivers.runtime import base
+from caas.drivers.runtime import base, fake_terminal
 from caas.model import spec
 
 _EXIT = re.compile(r"exit (\d+)\s*$")
@@ -43,6 +43,16 @@ def _cannot(program: str) -> str:
     if not program.startswith("no-such"):
         return ""
     return f"{program.split()[0]}: executable file not found in $PATH."
+
+
+def _used(there: base.RuntimeContainer) -> base.Usage:
+    limits = there.limits
+    return base.Usage(
+        cpu_ns=0,
+        memory_bytes=0,
+        limit_bytes=limits.memory_bytes if limits else None,
+        pids=1,
+    )
 
 
 def _exit_code(program: str) -> int | None:
@@ -348,6 +358,88 @@ class FakeRuntime(base.Runtime):
                 )
             self.tuned[pid] = dict(sysctls)
 
+    def usage(
+        self, set_id: str, runtime_ids: Sequence[str]
+    ) -> Mapping[str, base.Usage]:
+        with self.faults.call("runtime.usage", set_id), self._changed:
+            running = {
+                c.id: c
+                for c in self.containers.values()
+                if c.state in _ALIVE and c.labels[base.LABEL_SET] == set_id
+            }
+            found = {i: _used(running[i]) for i in runtime_ids if i in running}
+            if set_id in self.groups:
+                memory = self.groups[set_id].memory_mb << 20
+                found[""] = dataclasses.replace(
+                    base.Usage(cpu_ns=0, memory_bytes=0, limit_bytes=memory),
+                    pids=len(running),
+                )
+            return found
+
+    def processes(
+        self, set_id: str, runtime_id: str
+    ) -> Sequence[base.Process]:
+        with self.faults.call("runtime.processes", set_id), self._changed:
+            there = self.containers.get(runtime_id)
+            if there is None or there.state not in _ALIVE:
+                return ()
+            program = _program(self.configs[runtime_id])
+            return (base.Process(0, 1, 0, "S", 0.0, 0, 0.0, program),)
+
+    async def exec(
+        self, runtime_id: str, command: base.Command
+    ) -> base.Terminal:
+        with self.faults.call("runtime.exec", runtime_id), self._changed:
+            there = self._alive(runtime_id)
+            if there.state == "paused":
+                raise base.Conflict(
+                    "The command cannot be run: the container is paused."
+                )
+            self.executed.append((there.name, command.words))
+            return fake_terminal.run(command, self.answers)
+
+    async def attach(
+        self, runtime_id: str, *, stdin: bool, width: int = 0, height: int = 0
+    ) -> base.Terminal:
+        with self.faults.call("runtime.attach", runtime_id), self._changed:
+            self._alive(runtime_id)
+            config = self.configs[runtime_id]
+            return fake_terminal.attach(
+                self, runtime_id, tty=config.tty, stdin=stdin and config.stdin
+            )
+
+    async def diff(
+        self, runtime_id: str, most: int
+    ) -> tuple[Sequence[base.Change], bool]:
+        with self.faults.call("runtime.diff", runtime_id), self._changed:
+            self._there(runtime_id)
+            return (), True
+
+    async def inspect(self, runtime_id: str) -> Mapping[str, Any]:
+        with self.faults.call("runtime.inspect", runtime_id), self._changed:
+            there = self._there(runtime_id)
+            config = self.configs[runtime_id]
+            return {
+                "state": {
+                    "status": there.state,
+                    "running": there.state in _ALIVE,
+                    "paused": there.state == "paused",
+                    "exit_code": there.exit_code,
+                },
+                "config": {
+                    "command": list(config.command or ()),
+                    "env": [f"{k}={v}" for k, v in config.env.items()],
+                    "tty": config.tty,
+                    "stdin": config.stdin,
+                },
+            }
+
+    def ended(self, runtime_id: str) -> int | None:
+        """Exit code of a container that has ended."""
+        with self._changed:
+            there = self.containers.get(runtime_id)
+            return there.exit_code if there else 137
+
     def close(self) -> None:
         self.disconnect()
 
@@ -399,6 +491,17 @@ class FakeRuntime(base.Runtime):
             self.disconnect()
 
     # All below with the lock held.
+
+    def _there(self, runtime_id: str) -> base.RuntimeContainer:
+        if runtime_id not in self.containers:
+            raise base.Absent(f"There is no container {runtime_id[:12]}.")
+        return self.containers[runtime_id]
+
+    def _alive(self, runtime_id: str) -> base.RuntimeContainer:
+        there = self._there(runtime_id)
+        if there.state not in _ALIVE:
+            raise base.Conflict("The container is not running.")
+        return there
 
     def _get(self, runtime_id: str) -> base.RuntimeContainer:
         try:

@@ -15,6 +15,27 @@ def at_least(memory_bytes: int) -> int:
     return max(memory_bytes, LEAST_MEMORY)
 
 
+def process(config: base.ContainerConfig) -> dict[str, Any]:
+    """What it runs and how, in the words of the body around HostConfig."""
+    body: dict[str, Any] = {}
+    if config.command is not None:
+        body["Cmd"] = list(config.command)
+    if config.entrypoint is not None:
+        body["Entrypoint"] = list(config.entrypoint)
+    if config.env:
+        body["Env"] = [f"{k}={v}" for k, v in config.env.items()]
+    if config.working_dir:
+        body["WorkingDir"] = config.working_dir
+    if config.user:
+        body["User"] = config.user
+    if config.tty:
+        body["Tty"] = True
+    if config.stdin:
+        # open for whoever attaches next
+        body |= {"OpenStdin": True, "StdinOnce": False}
+    return body
+
+
 def capped(config: base.ContainerConfig) -> dict[str, Any]:
     """CPU time and memory."""
     host: dict[str, Any] = {}

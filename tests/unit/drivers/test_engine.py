@@ -2,7 +2,8 @@
 
 import pytest
 
-from caas.drivers.runtime.engine import Absent, Conflict, clean, translate
+from caas.drivers.runtime.base import Absent, Conflict
+from caas.drivers.runtime.engine import clean, translate
 
 WHAT = "The container cannot be started"
 
