@@ -22,7 +22,7 @@ from caas.agent.hands import Drivers
 from caas.agent.main import Agent, Settings
 from caas.agent.plan import Rules
 from caas.agent.state import State, StateError
-from caas.agent.streams import address, server, verbs
+from caas.agent.streams import address, archives, server, verbs
 from caas.context import RequestContext
 from caas.model import spec
 
@@ -111,7 +111,12 @@ def _streams(agent: Agent, runtime: Any) -> server.StreamServer | None:
             proxy_name=options.proxy_name,
             max_streams=options.max_streams,
         ),
-        verbs.verbs(agent.sets, runtime),
+        verbs.verbs(
+            agent.sets,
+            runtime,
+            archives.Limits(options.max_copy_mb, options.max_copies),
+        ),
+        first=runtime.end_left,
     )
     port = streams.start()
     agent.streams_at = f"{options.address or address.own()}:{port}"

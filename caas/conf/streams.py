@@ -42,6 +42,19 @@ OPTS = [
         min=1,
         help="Streams at once; more are refused until one has ended.",
     ),
+    cfg.IntOpt(
+        "max_copy_mb",
+        default=10240,
+        min=1,
+        help="Size in MiB of an archive that is copied into or out of a "
+        "container; a larger one is broken off.",
+    ),
+    cfg.IntOpt(
+        "max_copies",
+        default=8,
+        min=1,
+        help="Archives copied at once; more are refused until one is done.",
+    ),
 ]
 
 

@@ -62,20 +62,28 @@ class Channel(enum.IntEnum):
 
 
 class Verb(enum.StrEnum):
-    """What a stream does.
+    """What a stream does, and what ``started`` says of it.
 
     * ``exec``: run a command; ``arguments``: ``command`` (list), ``tty``,
       ``stdin`` (bool), ``user``, ``working_dir``, ``env`` (dict), ``width``,
-      ``height``.
+      ``height``.  ``started``: ``tty`` and ``stdin`` as they are.
     * ``attach``: to the first process; ``stdin``, ``width``, ``height``.
+      ``started``: likewise; without ``stdin`` where the container was made
+      without.
     * ``logs``: of one container or, without one, of the whole set;
       ``follow``, ``since``, ``until`` (ISO 8601, UTC), ``tail`` (lines, None
       for all), ``timestamps``.
-    * ``download``: ``path``; a tar archive comes on STDOUT.
-    * ``upload``: ``path`` of a folder; a tar archive goes on STDIN.
+    * ``download``: ``path``; a tar archive comes on STDOUT.  ``started``:
+      ``name``, ``kind`` (``file``, ``folder``, ``link`` or ``other``),
+      ``size`` (bytes), ``mode``, ``mtime``, ``link_target``.  The first name
+      in the archive is the last of the path; a link is copied as one, unless
+      the path ends with ``/.``.
+    * ``upload``: ``path`` of a folder; a tar archive, not compressed, goes on
+      STDIN, and ``eof`` after it.
     * ``tail``: of a file, ``path``, ``lines``, ``follow``.
     * ``sftp``: SFTP, version 3, on STDIN and STDOUT.
     * ``forward``: ``port``; a TCP connection to it within the set.
+      ``started``: ``address`` and ``port``.
     """
 
     EXEC = "exec"
@@ -91,10 +99,21 @@ class Verb(enum.StrEnum):
 class Look(enum.StrEnum):
     """Asked like a verb, and answered with one ``result``.
 
-    * ``stats``: of one container or the whole set, from its cgroups.
-    * ``top``: the processes of a container.
-    * ``diff``: what a container changed of the files of its image.
-    * ``inspect``: what the engine says of it, less what is of its host.
+    * ``stats``: of one container or the whole set, from its cgroups:
+      ``read_at``; ``set`` with ``usage`` and ``network``; ``containers``, each
+      with ``id``, ``name``, ``state``, ``usage``.  ``usage`` is as
+      :class:`caas.drivers.runtime.base.Usage`, ``network`` has ``rx_bytes``,
+      ``rx_packets``, ``tx_bytes``, ``tx_packets``; both are None where nothing
+      runs.
+    * ``top``: the processes of a container: ``processes`` as
+      :class:`caas.drivers.runtime.base.Process`, ``count`` of all,
+      ``truncated`` when not all are told.
+    * ``diff``: what a container changed of the files of its image:
+      ``changes``, each with ``path`` and ``kind`` (``added``, ``modified`` or
+      ``deleted``), and ``truncated``.
+    * ``inspect``: what the engine says of it, less what is of its host:
+      ``id``, ``name`` and what
+      :func:`caas.drivers.runtime.inspection.shown` makes of it.
     * ``files``: what is in a folder, ``path``.
     """
 

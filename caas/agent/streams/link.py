@@ -106,6 +106,10 @@ class Link:
         except ConnectionClosed:
             return
 
+    async def closed(self) -> None:
+        """Return when the client is gone; nothing it sends is taken in."""
+        await self._socket.wait_closed()
+
     async def gone(self) -> None:
         """Return when the client is gone; what it sends is not looked at."""
         async for _ in self.messages():

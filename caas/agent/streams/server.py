@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from caas.agent.streams.link import Link, Refused
 from caas.drivers.network.base import NetworkError
-from caas.drivers.runtime.base import EngineError
+from caas.drivers.runtime.base import Absent, Conflict, EngineError
 from caas.model import streams
 
 LOG = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ LOG = logging.getLogger(__name__)
 PATIENCE = 10.0
 #: Seconds streams have to end when the agent does.
 FAREWELL = 2.0
+#: Seconds between pings.
+PING = 10.0
 #: Threads for calls that block; a call takes some tens of ms as a rule.
 THREADS = 16
 
@@ -51,15 +53,26 @@ def tls(ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(ca_file)
     context.load_cert_chain(cert_file, key_file)
+    # who comes again shows a certificate again
+    context.num_tickets = 0
     return context
 
 
 class StreamServer:
-    """:param verbs: what serves a stream, by verb."""
+    """:param verbs: what serves a stream, by verb.
 
-    def __init__(self, settings: Settings, verbs: Mapping[str, Serve]) -> None:
+    :param first: done once, beside what is served.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        verbs: Mapping[str, Serve],
+        first: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._settings = settings
         self._verbs = verbs
+        self._first = first
         self._count = 0
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -103,14 +116,30 @@ class StreamServer:
                 compression=None,
                 max_size=streams.LARGEST_TEXT,
                 close_timeout=FAREWELL,
+                # Who does not read does not answer either, and may be slow.
+                # A ping that cannot be delivered tells who is gone.
+                ping_interval=PING,
+                ping_timeout=None,
                 server_header=None,
             )
         except BaseException as error:
             self._started.set_exception(error)
             return
         self._started.set_result(_port(server))
+        beside = asyncio.create_task(self._begin())
         async with server:
             await self._stop.wait()
+            beside.cancel()
+
+    async def _begin(self) -> None:
+        try:
+            if self._first is not None:
+                await self._first()
+        except EngineError as error:
+            LOG.warning(
+                "What streams of an earlier agent left is not known: %s",
+                error.message,
+            )
 
     async def _serve(self, socket: ServerConnection) -> None:
         try:
@@ -157,12 +186,23 @@ class StreamServer:
             await self._verbs[ask.verb](Link(socket, ask))
         except Refused as error:
             await _end(socket, error.code, error.message)
-        except (EngineError, NetworkError) as error:
+        except EngineError as error:
+            await _end(socket, _code(error), error.message)
+        except NetworkError as error:
             await _end(socket, 503, error.args[0])
         else:
             await socket.close()
         finally:
             self._count -= 1
+
+
+def _code(error: EngineError) -> int:
+    """What the engine cannot do, as of HTTP."""
+    if isinstance(error, Absent):
+        return 404
+    if isinstance(error, Conflict):
+        return 409
+    return 400 if error.permanent else 503
 
 
 def _port(server: Server) -> int:

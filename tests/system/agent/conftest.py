@@ -189,6 +189,15 @@ class Dockerd:
             os.kill(own, signal.SIGKILL)
             until(lambda: not _alive(own))
 
+    def freeze(self) -> None:
+        """It is there and does not answer."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def remove(self) -> None:
         """End it with all its containers, and with what is on the disk."""
         if self._process is None:
