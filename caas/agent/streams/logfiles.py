@@ -315,15 +315,12 @@ class Reader:
         """The file that was full when another one was begun."""
         for log in self._places(run):
             for _ in range(_TRIES):
-                files = numbered(log)
-                own = _find(files, fd)
-                if own is None:
-                    break
-                higher = [number for number in files if number > own]
+                files, own = _find(log, fd)
+                higher = [n for n in files if own is not None and n > own]
                 if not higher:
                     break
                 found = _open(files[min(higher)])
-                if found and _is(files[own], fd):
+                if found and _find(log, fd) == (files, own):
                     return found
                 if found:
                     found.close()
@@ -363,23 +360,18 @@ class Reader:
 
 def _after(log: pathlib.Path, fd: int) -> tuple[bool, _Open | None]:
     """Whether a file is there, and the one that was begun after it."""
-    there = False
     for _ in range(_TRIES):
-        files = numbered(log)
-        own = _find(files, fd)
-        if own is None:
-            break
-        there = True
-        lower = [number for number in files if number < own]
+        files, own = _find(log, fd)
+        lower = [n for n in files if own is not None and n < own]
         if not lower:
-            break
+            return own is not None, None
         found = _open(files[max(lower)])
         # unless it is rotated just now
-        if found and _is(files[own], fd) and numbered(log) == files:
+        if found and _find(log, fd) == (files, own):
             return True, found
         if found:
             found.close()
-    return there, None
+    return True, None
 
 
 def _end_of(
@@ -449,9 +441,18 @@ def _backwards(fd: int, end: int) -> Iterator[tuple[int, bytes]]:
         yield 0, rest
 
 
-def _find(files: dict[int, pathlib.Path], fd: int) -> int | None:
-    """The number of an open file."""
-    return next((n for n, path in files.items() if _is(path, fd)), None)
+def _find(
+    log: pathlib.Path, fd: int
+) -> tuple[dict[int, pathlib.Path], int | None]:
+    """The files of a log, and the number of an open one; None: it is gone."""
+    while True:
+        files = numbered(log)
+        # rotated meanwhile it has a higher one, so those are looked at later
+        for number in sorted(files):
+            if _is(files[number], fd):
+                return files, number
+        if numbered(log) == files:
+            return files, None
 
 
 def _is(path: pathlib.Path, fd: int) -> bool:

@@ -21,7 +21,8 @@ import os
 import stat
 import sys
 import tarfile
-from typing import BinaryIO, cast
+from collections.abc import Callable
+from typing import BinaryIO
 
 _CLONE_FS = 0x00000200
 _CLONE_NEWNS = 0x00020000
@@ -86,14 +87,12 @@ def pack(path: str, out: BinaryIO) -> None:
         while todo:
             at, called = todo.pop()
             try:
-                # None for a socket, which its type does not say
-                item = cast(
-                    "tarfile.TarInfo | None", tar.gettarinfo(at, called)
-                )
+                item = look(at, called)
             except FileNotFoundError:
                 continue
             _forget(tar)
             if item is None:
+                # a socket
                 continue
             # numbers say it all, and names are the host's
             item.uname = item.gname = ""

@@ -19,7 +19,11 @@ from caas.model.streams import Channel
 
 
 class Door:
-    """:param serve: what serves every stream."""
+    """:param serve: what serves every stream.
+
+    :ivar streams: how many there are.
+    :ivar failed: errors that no stream should end with.
+    """
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
@@ -27,6 +31,7 @@ class Door:
         self._ready = threading.Event()
         self._stop = asyncio.Event()
         self.port = 0
+        self.streams = 0
         self.failed: list[BaseException] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -57,6 +62,7 @@ class Door:
 
     async def _let_in(self, socket: ServerConnection) -> None:
         ask = streams.Ask.from_dict(json.loads(await socket.recv()))
+        self.streams += 1
         try:
             await self._serve(Link(socket, ask))
         except Refused as error:
@@ -66,6 +72,8 @@ class Door:
             pass
         except Exception as error:
             self.failed.append(error)
+        finally:
+            self.streams -= 1
 
     def open(
         self,

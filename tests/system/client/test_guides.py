@@ -1,8 +1,10 @@
 """What the guides of the client show works as it stands there."""
 
 import os
+import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import textwrap
 from collections.abc import Callable, Iterator
@@ -73,8 +75,10 @@ def test_command_line(
     environment: Callable[[str], dict[str, str]],
     host: str,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: pathlib.Path,
 ) -> None:
-    monkeypatch.chdir(USER / "examples")
+    shutil.copytree(USER / "examples", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     text = "".join(blocks("cli.rst", "console")).replace("\\\n", " ")
     lines = re.findall(r"^\$ (.*openstack caas .*)$", text, re.M)
     assert len(lines) > 30

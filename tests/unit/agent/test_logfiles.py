@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import shutil
+import threading
 
 import pytest
 
@@ -295,3 +296,28 @@ def test_a_line_that_a_container_did_not_end(engine):
     reader.live = engine.live
     assert got + read(reader) == [b"cut", b"\n", *engine.written]
     reader.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rotated_at_that_very_moment(tmp_path, seed):
+    engine = Engine(tmp_path, size=400, files=2 + seed % 3)
+    engine.write(1)
+    reader = engine.reader(chunk=200)
+    got: list[bytes] = []
+    writer = threading.Thread(target=engine.write, args=(1500,))
+    writer.start()
+    while writer.is_alive():
+        got += read(reader)
+        # and from the end
+        last = engine.reader(tail=2)
+        lines = [int(line.split()[0]) for line in read(last) if line != b"GAP"]
+        assert lines == sorted(set(lines))
+        last.close()
+    writer.join()
+    got += read(reader)
+    reader.close()
+    lines = [line for line in got if line != b"GAP"]
+    assert lines == sorted(set(lines), key=lambda line: int(line.split()[0]))
+    assert lines[-1] == engine.written[-1]
+    if b"GAP" not in got:
+        assert lines == engine.written
