@@ -190,13 +190,18 @@ class Service:
                 .values(status="running")
             )
 
-    def session(self, **body: Any) -> dict[str, Any]:
-        """A session of a member, with something recorded."""
-        [made] = self.create()
-        self.place(made["id"])
+    def session(
+        self, set_id: str | None = None, **body: Any
+    ) -> dict[str, Any]:
+        """A session of a member, with something recorded.
+
+        :param set_id: in this set; None for a new one.
+        """
+        set_id = set_id or self.create()[0]["id"]
+        self.place(set_id)
         answer = self.request(
             "POST",
-            f"/v1/sets/{made['id']}/containers/app/exec",
+            f"/v1/sets/{set_id}/containers/app/exec",
             {"session": {"command": ["ls"], "record": True, **body}},
             token="u1:p1:member",
         )

@@ -33,7 +33,7 @@ def _known(service: Service) -> dict[str, str]:
         "keypair": "mine",
         "project_id": "p1",
         "event_id": service.event(made["id"]),
-        "session_id": service.session()["id"],
+        "session_id": service.session(made["id"])["id"],
     }
 
 
