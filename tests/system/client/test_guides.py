@@ -85,7 +85,9 @@ def test_command_line(
     text = "".join(blocks("cli.rst", "console")).replace("\\\n", " ")
     lines = re.findall(r"^\$ (.*openstack caas .*)$", text, re.M)
     assert len(lines) > 30
-    [event] = stack.openstack("caas", "event", "list", "--limit", "1")
+    [event] = stack.openstack(
+        "caas", "event", "list", "--long", "--limit", "1"
+    )
     for line in lines:
         line = line.replace(EVENT, event["ID"])
         if "host delete" in line:
