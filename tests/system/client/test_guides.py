@@ -82,6 +82,11 @@ def test_command_line(
 ) -> None:
     shutil.copytree(USER / "examples", tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    key = tmp_path / ".ssh" / "id_ed25519"
+    key.parent.mkdir()
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True
+    )
     text = "".join(blocks("cli.rst", "console")).replace("\\\n", " ")
     lines = re.findall(r"^\$ (.*openstack caas .*)$", text, re.M)
     assert len(lines) > 30
@@ -89,7 +94,7 @@ def test_command_line(
         "caas", "event", "list", "--long", "--limit", "1"
     )
     for line in lines:
-        line = line.replace(EVENT, event["ID"])
+        line = line.replace(EVENT, event["ID"]).replace("~", str(tmp_path))
         if "host delete" in line:
             continue  # it is up
         env = environment("caas-admin" if ADMIN.search(line) else "caas-demo")
