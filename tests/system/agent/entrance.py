@@ -79,7 +79,7 @@ class Door:
         certificates(path)
         self._server = StreamServer(
             Settings("127.0.0.1", 0, tls(*_files(path)), "caas-console"),
-            inside.serve(self.sets),
+            inside.serve(inside.Inside(self.sets)),
         )
         self.port = self._server.start()
 
