@@ -30,7 +30,7 @@ LOG = logging.getLogger(__name__)
 TOKEN_TTL = 60
 
 #: What works on a container that does not run, too.
-_STILL = (Verb.LOGS, Verb.DOWNLOAD, Verb.UPLOAD, Look.DIFF, Look.INSPECT)
+_STILL = (Verb.LOGS, Look.DIFF, Look.INSPECT)
 #: And on one whose processes are frozen.
 _FROZEN = (*_STILL, Verb.ATTACH, Verb.FORWARD, Look.STATS, Look.TOP)
 

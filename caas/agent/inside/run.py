@@ -7,7 +7,13 @@ from caas.agent.inside.enter import enter
 from caas.agent.inside.outside import NOBODY, Problem
 
 #: What is imported for each verb, before the container is entered.
-MODULES = {"files": "listing", "tail": "tail", "sftp": "sftp"}
+MODULES = {
+    "files": "listing",
+    "tail": "tail",
+    "sftp": "sftp",
+    "download": "pack",
+    "upload": "unpack",
+}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Files of a running container: ``files``, ``tail`` and ``sftp``.
+"""Files of a running container: ``files``, ``tail``, ``sftp`` and copies.
 
 Each by a process of its own, which enters the container (see
 :mod:`caas.agent.inside`) and ends with its client, its container or this one.
@@ -14,7 +14,13 @@ import pathlib
 import select
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+)
 from typing import Any
 
 import caas
@@ -58,7 +64,7 @@ class Inside:
     async def files(self, link: Link) -> None:
         """Say what is in a folder."""
         arguments = {"path": _path(link.ask.arguments)}
-        async with self._visit(link, "files", arguments) as visit:
+        async with self.visit(link, "files", arguments) as visit:
             first = asyncio.create_task(visit.first(streams.RESULT))
             if await _unless_gone(link.gone(), first):
                 await link.tell(streams.RESULT, first.result())
@@ -71,7 +77,7 @@ class Inside:
             "lines": _lines(asked.get("lines", LINES)),
             "follow": asked.get("follow") is True,
         }
-        async with self._visit(link, Verb.TAIL, arguments) as visit:
+        async with self.visit(link, Verb.TAIL, arguments) as visit:
             await visit.serve(link, link.gone())
 
     async def sftp(self, link: Link) -> None:
@@ -80,13 +86,18 @@ class Inside:
         arguments = {"client": str(asked.get("client", CLIENT))}
         if "scp" in asked:
             arguments["scp"] = str(asked["scp"])
-        async with self._visit(link, Verb.SFTP, arguments) as visit:
+        async with self.visit(link, Verb.SFTP, arguments) as visit:
             await visit.serve(link, visit.feed(link))
 
     @contextlib.asynccontextmanager
-    async def _visit(
+    async def visit(
         self, link: Link, verb: str, arguments: dict[str, Any]
     ) -> AsyncIterator["Visit"]:
+        """Have a process in the container.
+
+        :param verb: one of :data:`caas.agent.inside.run.MODULES`.
+        :raises Refused: the container does not run, or has too many.
+        """
         seen = target.running(self._sets, link.ask)
         with self._counted(seen), _pidfd(seen) as pidfd:
             process = await asyncio.create_subprocess_exec(
@@ -205,7 +216,7 @@ class Visit:
         """
 
         work = asyncio.create_task(self._pass_on(link))
-        if await _unless_gone(client, work):
+        if await _unless_gone(_either(client, link.closed()), work):
             work.result()
 
     async def _pass_on(self, link: Link) -> None:
@@ -291,6 +302,20 @@ class Visit:
                 await self._process.wait()
 
 
+async def _either(
+    client: Awaitable[None], closed: Coroutine[Any, Any, None]
+) -> None:
+    """Wait for one of them: while what a client sends is stuck nothing is
+    read that would tell that it is gone."""
+    tasks = [asyncio.ensure_future(client), asyncio.create_task(closed)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _unless_gone(
     client: Awaitable[None], work: "asyncio.Task[Any]"
 ) -> bool:
@@ -354,9 +379,8 @@ def _lines(lines: Any) -> int | None:
     return lines
 
 
-def serve(sets: Sets) -> dict[str, Callable[[Link], Awaitable[None]]]:
+def serve(inside: Inside) -> dict[str, Callable[[Link], Awaitable[None]]]:
     """What serves each verb of this module."""
-    inside = Inside(sets)
     return {
         streams.Look.FILES: inside.files,
         Verb.TAIL: inside.tail,

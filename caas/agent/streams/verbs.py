@@ -26,10 +26,11 @@ def verbs(
     :param limits: of what is copied.
     """
     terminals = Terminals(sets, runtime)
-    archives = Archives(sets, runtime, limits or Limits())
+    visits = inside.Inside(sets)
+    archives = Archives(visits, limits or Limits())
     looks = Looks(sets, runtime)
     return {
-        **inside.serve(sets),
+        **inside.serve(visits),
         Verb.EXEC: terminals.exec,
         Verb.ATTACH: terminals.attach,
         Verb.LOGS: Logs(sets, runtime, former),

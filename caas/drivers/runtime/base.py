@@ -298,23 +298,6 @@ class Change:
     kind: str
 
 
-@dataclasses.dataclass(frozen=True)
-class PathStat:
-    """:ivar kind: ``file``, ``folder``, ``link`` or ``other``.
-    :ivar size: bytes; of a folder it means nothing.
-    :ivar mode: permissions.
-    :ivar mtime: ISO 8601.
-    :ivar link_target: "" for what is no link.
-    """
-
-    name: str
-    kind: str
-    size: int
-    mode: int
-    mtime: str
-    link_target: str = ""
-
-
 class Terminal(abc.ABC):
     """The client's end of a process in a container; for asyncio.
 
@@ -362,45 +345,6 @@ class Terminal(abc.ABC):
     async def end(self) -> None:
         """Let go.  A command that still runs is ended, with what it started
         (SIGHUP, then SIGKILL); the first process of a container goes on."""
-
-
-class Download(abc.ABC):
-    """A tar archive that comes out of a container; for asyncio.
-
-    :ivar stat: of what is in it.
-    """
-
-    stat: PathStat
-
-    @abc.abstractmethod
-    async def read(self) -> bytes:
-        """The next piece, some tens of KiB; empty at its end.
-
-        :raises EngineError: it broke off.
-        """
-
-    @abc.abstractmethod
-    async def close(self) -> None:
-        """End it, wherever it is."""
-
-
-class Upload(abc.ABC):
-    """A tar archive that goes into a container; for asyncio."""
-
-    @abc.abstractmethod
-    async def write(self, data: bytes) -> None:
-        """:raises EngineError: it cannot go on, and why."""
-
-    @abc.abstractmethod
-    async def finish(self) -> None:
-        """That was all; returns when everything is in place.
-
-        :raises EngineError: it is not.
-        """
-
-    @abc.abstractmethod
-    async def close(self) -> None:
-        """End it; unless it is finished, what came last may be missing."""
 
 
 def in_use(used: int, limit: int) -> EngineError:
@@ -633,20 +577,6 @@ class Runtime(abc.ABC):
         :param stdin: it counts only if the container was made with it.
         """
         raise _lacking("attach to containers")
-
-    async def download(self, runtime_id: str, path: str) -> Download:
-        """A file or folder of a running container.
-
-        :raises Absent: it has no such path.
-        """
-        raise _lacking("copy out of containers")
-
-    async def upload(self, runtime_id: str, path: str) -> Upload:
-        """Unpack an archive into a folder of a running container.
-
-        :raises Absent: it has no such folder.
-        """
-        raise _lacking("copy into containers")
 
     async def diff(
         self, runtime_id: str, most: int

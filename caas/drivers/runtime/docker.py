@@ -20,7 +20,6 @@ import requests
 from caas.drivers.network import namespaces
 from caas.drivers.network.base import NetworkError
 from caas.drivers.runtime import (
-    archives,
     base,
     cgroups,
     changes,
@@ -430,21 +429,6 @@ class DockerRuntime(base.Runtime):
             width=width,
             height=height,
         )
-
-    async def download(self, runtime_id: str, path: str) -> base.Download:
-        return await archives.download(await self._pid(runtime_id), path)
-
-    async def upload(self, runtime_id: str, path: str) -> base.Upload:
-        return await archives.upload(await self._pid(runtime_id), path)
-
-    async def _pid(self, runtime_id: str) -> int:
-        """Of its first process; 0 if it does not run."""
-        found = await self._streaming.json(
-            "The container cannot be looked at",
-            "GET",
-            f"/containers/{runtime_id}/json",
-        )
-        return int(found["State"]["Pid"])
 
     async def diff(
         self, runtime_id: str, most: int

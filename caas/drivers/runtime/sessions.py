@@ -6,7 +6,6 @@ import os
 import pathlib
 import select
 import signal
-import subprocess
 
 #: Seconds that processes have between SIGHUP and SIGKILL.
 GRACE = 2.0
@@ -28,17 +27,6 @@ async def exited(descriptor: int) -> None:
         await done.wait()
     finally:
         loop.remove_reader(descriptor)
-
-
-async def ended(process: "subprocess.Popen[bytes]") -> int:
-    """Wait for the end of a child; return its exit code."""
-    if process.poll() is None:
-        descriptor = os.pidfd_open(process.pid)
-        try:
-            await exited(descriptor)
-        finally:
-            os.close(descriptor)
-    return process.wait()
 
 
 class Leader:

@@ -27,7 +27,8 @@ from websockets.exceptions import ConnectionClosed
 
 from caas.agent.keeper import Seen
 from caas.agent.streams import inside
-from caas.agent.streams.server import Settings, StreamServer, tls
+from caas.agent.streams.archives import Archives, Limits
+from caas.agent.streams.server import Serve, Settings, StreamServer, tls
 from caas.model import streams
 
 SET = "the-set"
@@ -79,7 +80,7 @@ class Door:
         certificates(path)
         self._server = StreamServer(
             Settings("127.0.0.1", 0, tls(*_files(path)), "caas-console"),
-            inside.serve(self.sets),
+            _verbs(self.sets),
         )
         self.port = self._server.start()
 
@@ -117,6 +118,16 @@ class Door:
         )
         program.chmod(0o755)
         return str(program)
+
+
+def _verbs(sets: Sets) -> Mapping[str, Serve]:
+    visits = inside.Inside(sets)
+    copies = Archives(visits, Limits())
+    return {
+        **inside.serve(visits),
+        streams.Verb.DOWNLOAD: copies.download,
+        streams.Verb.UPLOAD: copies.upload,
+    }
 
 
 @contextlib.contextmanager

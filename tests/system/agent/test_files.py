@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 import caas
 from caas.agent.streams import inside
-from caas.model.streams import EOF, Channel
+from caas.model.streams import EOF, LARGEST, Channel
 from tests.system.agent.entrance import Client, Door
 from tests.system.agent.host import until
 from tests.system.drivers.conftest import (  # noqa: F401 - fixtures
@@ -182,6 +182,28 @@ def listed(
     with door.ask("files", container, path=path) as socket:
         found = said(socket)
     return {e["name"]: e for e in found["result"]["entries"]}
+
+
+def put(door: Door, container: str, path: str, data: bytes) -> dict[str, Any]:
+    """Upload an archive; what is said at the end."""
+    with door.ask("upload", container, path=path) as socket:
+        assert said(socket) == {"started": {}}
+        for start in range(0, len(data), LARGEST - 1):
+            part = data[start : start + LARGEST - 1]
+            socket.send(bytes((Channel.STDIN,)) + part)
+        socket.send(json.dumps({EOF: True}))
+        return said(socket)
+
+
+def got(door: Door, container: str, path: str) -> tuple[dict[str, Any], bytes]:
+    """What is said of a path, and its archive."""
+    parts = []
+    with door.ask("download", container, path=path) as socket:
+        begun = said(socket)["started"]
+        while isinstance(message := socket.recv(), bytes):
+            parts.append(message[1:])
+    assert json.loads(message) == {"exit": {"exit_code": 0}}
+    return begun, b"".join(parts)
 
 
 class Tailed:
@@ -699,6 +721,92 @@ class TestSftp:
         assert got > 200 * (1 << 18)
 
 
+class TestCopies:
+    """More is in test_streams; here, whose rights they have."""
+
+    def test_another_user(self, door: Door, make: MakeContainer) -> None:
+        """Files belong to who made them, and folders are closed at last."""
+        folder = special(tarfile.DIRTYPE)
+        folder.mode, folder.uid, folder.gid = 0o777, 0, 0
+        container = make(
+            files={"d": folder, "secret": special(tarfile.REGTYPE)},
+            user="1000:1001",
+        )
+        closed = special(tarfile.DIRTYPE, mode=0o500, mtime=1_000_000)
+        tool = special(tarfile.REGTYPE, mode=0o6755, uid=0, gid=0)
+        sent = archive({"c": closed, "c/tool": tool, "c/file": b"x"})
+        assert put(door, container, "/d", sent) == {"exit": {"exit_code": 0}}
+        found = listed(door, container, "/d")["c"]
+        assert (found["uid"], found["gid"]) == (1000, 1001)
+        assert found["mode"] == "0500"
+        assert found["modified"] == "1970-01-12T13:46:40Z"
+        assert listed(door, container, "/d/c")["tool"]["mode"] == "0755"
+        (said_of, data) = got(door, container, "/d/c")
+        assert said_of["kind"] == "folder"
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            assert tar.getnames() == ["c", "c/file", "c/tool"]
+        # as root it would go
+        (refused,) = put(door, container, "/", sent).values()
+        assert refused["code"] == 403
+        assert "runs as" in refused["message"]
+
+    def test_what_the_user_may_not_read(
+        self, door: Door, make: MakeContainer
+    ) -> None:
+        secret = special(tarfile.REGTYPE, mode=0o600)
+        container = make(files={"d/secret": secret}, user="1000")
+        assert error(door, "download", container, path="/none") == 404
+        with door.ask("download", container, path="/d") as socket:
+            assert "started" in said(socket)
+            (refused,) = said(socket).values()
+        assert refused["code"] == 403
+        assert "/d/secret" in refused["message"]
+
+    def test_root_without_capabilities(
+        self, door: Door, make: MakeContainer
+    ) -> None:
+        container = make(cap_drop=["ALL"])
+        theirs = special(tarfile.REGTYPE, uid=7, gid=8, mode=0o640)
+        sent = archive({"theirs": theirs})
+        assert put(door, container, "/tmp", sent) == {"exit": {"exit_code": 0}}
+        found = listed(door, container, "/tmp")["theirs"]
+        assert (found["uid"], found["gid"], found["mode"]) == (0, 0, "0640")
+
+    def test_odd_archives(self, door: Door, make: MakeContainer) -> None:
+        container = make()
+        far = special(tarfile.REGTYPE, uid=2**40, mtime=2**50)
+        done = {"exit": {"exit_code": 0}}
+        sent = archive({"/tmp/rooted": b"x", "link": b"x"})
+        assert put(door, container, "/tmp", sent) == done
+        assert "rooted" in listed(door, container, "/tmp/tmp")
+        lost = special(tarfile.LNKTYPE, linkname="none")
+        for made, code in (({"far": far}, 400), ({"lost": lost}, 400)):
+            (refused,) = put(door, container, "/tmp", archive(made)).values()
+            assert refused["code"] == code
+        assert put(door, container, "/tmp", b"")["error"]["code"] == 400
+
+    @pytest.mark.parametrize("path", ["/", "//", "/.", "/tmp/../"])
+    def test_what_is_of_the_kernel(
+        self, door: Door, make: MakeContainer, path: str
+    ) -> None:
+        _, data = got(door, make(), path)
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            names = tar.getnames()
+        assert "./proc" in names
+        assert not [n for n in names if n.startswith(("./proc/", "./sys/"))]
+
+    def test_little_memory(self, door: Door, make: MakeContainer) -> None:
+        """Theirs is used, and does not grow with what is copied."""
+        container = make(mem_limit=32 << 20, memswap_limit=32 << 20)
+        many = {f"m/{n:05}": b"x" for n in range(5000)}
+        many["big"] = bytes(60_000_000)
+        sent = archive(many)  # type: ignore[arg-type]
+        done = {"exit": {"exit_code": 0}}
+        assert put(door, container, "/tmp", sent) == done
+        _, data = got(door, container, "/tmp")
+        assert len(data) > 60_000_000
+
+
 class TestAttacks:
     """What a tenant may have made of the container."""
 
@@ -772,9 +880,13 @@ class TestAttacks:
                 "-ls /none",
             )
             scp(door, container, "-O", "the-set:/none*", "/tmp", code=1)
+            got(door, container, "/d/")
+            sent = archive({"sub": special(tarfile.DIRTYPE, uid=5)})
+            put(door, container, "/d", sent)
+            put(door, container, "/d", b"no archive" * 100)
             events = inotify.read(timeout=0)
         opened = {e.name for e in events if e.name}
-        assert opened == {"asked"}
+        assert opened == {"asked", "\udcff\udcfe"}
 
     def test_ways_out(
         self,

@@ -8,12 +8,13 @@ import tarfile
 
 import pytest
 
-from caas.drivers.runtime import inside
+from caas.agent.inside import copying, pack, unpack
+from caas.agent.inside.outside import Problem
 
 
 def packed(path):
     made = io.BytesIO()
-    inside.pack(str(path), made)
+    pack.pack(str(path), made)
     return made.getvalue()
 
 
@@ -39,7 +40,7 @@ def test_there_and_back(tmp_path):
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind(str(one / "socket"))
     other.mkdir()
-    inside.unpack(str(other), io.BytesIO(packed(one)))
+    unpack.unpack(str(other), io.BytesIO(packed(one)))
     there = other / "one"
     assert sorted(os.listdir(there)) == sorted(
         name for name in os.listdir(one) if name != "socket"
@@ -60,7 +61,7 @@ def test_one_that_gets_shorter_is_filled_up(tmp_path):
     item.size = 10_000
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w|") as tar:
-        inside._pack_file(tar, item, str(file))
+        pack._pack_file(tar, item, str(file))
     with tarfile.open(fileobj=io.BytesIO(made.getvalue())) as tar:
         (found,) = tar.getmembers()
         assert tar.extractfile(found).read() == b"abc" + bytes(9_997)
@@ -70,18 +71,18 @@ def test_many_files_take_no_memory(tmp_path):
     count = 3000
     items = [(tarfile.TarInfo(f"d/{n}"), b"") for n in range(count)]
     source = archive(*items)
-    inside.unpack(str(tmp_path), source)
+    unpack.unpack(str(tmp_path), source)
     assert len(os.listdir(tmp_path / "d")) == count
     with tarfile.open(fileobj=io.BytesIO(), mode="w|") as tar:
         tar.addfile(tarfile.TarInfo("x"))
-        inside._forget(tar)
+        copying.forget(tar)
         assert tar.members == []
 
 
 def test_a_link_is_replaced_and_not_written_through(tmp_path):
     (tmp_path / "target").write_text("kept")
     (tmp_path / "link").symlink_to("target")
-    inside.unpack(str(tmp_path), archive((tarfile.TarInfo("link"), b"new")))
+    unpack.unpack(str(tmp_path), archive((tarfile.TarInfo("link"), b"new")))
     assert (tmp_path / "target").read_text() == "kept"
     assert (tmp_path / "link").read_text() == "new"
     assert not (tmp_path / "link").is_symlink()
@@ -98,7 +99,7 @@ def device():
     [
         (archive((device(), b"")), "a device"),
         (archive((tarfile.TarInfo("folder"), b"")), "a folder there"),
-        (io.BytesIO(b"x" * 1024), "damaged"),
+        (io.BytesIO(b"x" * 1024), "no .uncompressed. tar archive"),
         (
             io.BytesIO(
                 archive((tarfile.TarInfo("a"), bytes(9999))).getvalue()[:2000]
@@ -110,21 +111,21 @@ def device():
 def test_what_cannot_be_unpacked(tmp_path, source, says):
     source.seek(0)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(inside.UnfitError, match=says):
-        inside.unpack(str(tmp_path), source)
+    with pytest.raises(Problem, match=says):
+        unpack.unpack(str(tmp_path), source)
 
 
 def test_it_is_described(tmp_path):
     (tmp_path / "file").write_bytes(b"12345")
     (tmp_path / "file").chmod(0o600)
     (tmp_path / "link").symlink_to("file")
-    found = inside.describe(f"{tmp_path}/file")
+    found = pack.describe(f"{tmp_path}/file")
     assert (found["name"], found["kind"], found["size"], found["mode"]) == (
         "file",
         "file",
         5,
         0o600,
     )
-    assert inside.describe(f"{tmp_path}/link")["link_target"] == "file"
-    assert inside.describe("/")["name"] == "/"
-    assert inside.describe(f"{tmp_path}/")["kind"] == "folder"
+    assert pack.describe(f"{tmp_path}/link")["link_target"] == "file"
+    assert pack.describe("/")["name"] == "/"
+    assert pack.describe(f"{tmp_path}/")["kind"] == "folder"
