@@ -197,17 +197,22 @@ def test_where_nothing_runs(host, door, one):
     paused = (dataclasses.replace(web, paused=True),)
     one = host.change(one, containers=paused)
     until(lambda: door.sets.seen(one.id, 1)[0].state == "paused")
-    with (
-        door.ask("exec", one, "web", command=["true"]) as stream,
-        pytest.raises(Ended, match="paused") as ended,
-    ):
-        stream.next("started")
-    assert ended.value.code == 409
+    for verb in ("exec", "download", "upload"):
+        with (
+            door.ask(
+                verb, one, "web", command=["true"], path="/tmp"
+            ) as stream,
+            pytest.raises(Ended, match="paused") as ended,
+        ):
+            stream.next("started")
+        assert ended.value.code == 409
     host.change(one, desired=Desired.STOPPED)
     until(lambda: door.sets.seen(one.id, 1)[0].state == "exited")
-    for verb in ("exec", "attach", "top"):
+    for verb in ("exec", "attach", "top", "download", "upload"):
         with (
-            door.ask(verb, one, "web", command=["true"]) as stream,
+            door.ask(
+                verb, one, "web", command=["true"], path="/tmp"
+            ) as stream,
             pytest.raises(Ended, match="does not run") as ended,
         ):
             stream.next("started")
@@ -587,6 +592,36 @@ def test_a_slow_copy_keeps_nobody_from_the_container(host, door, one):
         host.change(one, desired=Desired.STOPPED)
         until(lambda: door.sets.seen(one.id, 1)[0].state == "exited", 8)
         assert time.monotonic() - start < 8
+
+
+def test_a_copy_that_is_stuck_ends_with_its_client(host, tmp_path):
+    """While a container is paused nothing more is taken in, nor looked at."""
+    host.start()
+    one = host.create(host.container("web"))
+    door = Door(host, tmp_path, archives.Limits(max_copies=1))
+    try:
+        with door.ask("upload", one, "web", path="/tmp") as stream:
+            stream.next("started")
+            (web,) = one.containers
+            paused = (dataclasses.replace(web, paused=True),)
+            one = host.change(one, containers=paused)
+            until(lambda: door.sets.seen(one.id, 1)[0].state == "paused")
+            head = tarfile.TarInfo("big")
+            head.size = 5_000_000
+            sender = threading.Thread(
+                target=_send_all, args=(stream, head.tobuf() + bytes(10**7))
+            )
+            sender.start()
+            # it is stuck as soon as all buffers are full
+            sender.join(1)
+            assert sender.is_alive()
+            stream.vanish()
+            sender.join()
+        one = host.change(one, containers=(web,))
+        until(lambda: door.sets.seen(one.id, 1)[0].state == "running")
+        until(lambda: _downloads(door, one), SOON)
+    finally:
+        door.close()
 
 
 def test_what_is_in_the_way(host, door, one, tmp_path):

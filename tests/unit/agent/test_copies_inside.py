@@ -99,7 +99,7 @@ def device():
     [
         (archive((device(), b"")), "a device"),
         (archive((tarfile.TarInfo("folder"), b"")), "a folder there"),
-        (io.BytesIO(b"x" * 1024), "no .uncompressed. tar archive"),
+        (io.BytesIO(b"x" * 1024), r"no \(uncompressed\) tar"),
         (
             io.BytesIO(
                 archive((tarfile.TarInfo("a"), bytes(9999))).getvalue()[:2000]
@@ -129,3 +129,35 @@ def test_it_is_described(tmp_path):
     assert pack.describe(f"{tmp_path}/link")["link_target"] == "file"
     assert pack.describe("/")["name"] == "/"
     assert pack.describe(f"{tmp_path}/")["kind"] == "folder"
+
+
+def test_archives_are_told_by_their_first_block(tmp_path):
+    unpack.unpack(str(tmp_path), io.BytesIO(bytes(512)))
+    for begin in (b"\x1f\x8b", b"BZh9", b"\xfd7zXZ", b"PK\3\4"):
+        with pytest.raises(
+            Problem, match=r"no \(uncompressed\) tar"
+        ) as problem:
+            unpack.unpack(str(tmp_path), io.BytesIO(begin + bytes(1022)))
+        assert problem.value.code == 400
+    assert not os.listdir(tmp_path)
+
+
+def test_a_folder_is_dressed_when_it_is_full(tmp_path):
+    folder, inner = tarfile.TarInfo("a"), tarfile.TarInfo("a/b")
+    for item, mode in ((folder, 0o500), (inner, 0o550)):
+        item.type, item.mode, item.mtime = tarfile.DIRTYPE, mode, 1000
+    files = [tarfile.TarInfo(n) for n in ("a/b/c", "a/d", "e")]
+    members = (folder, inner, *files)
+    unpack.unpack(str(tmp_path), archive(*((m, b"") for m in members)))
+    for name, mode in (("a", 0o500), ("a/b", 0o550)):
+        found = (tmp_path / name).stat()
+        assert stat.S_IMODE(found.st_mode) == mode
+        assert found.st_mtime == 1000
+
+
+def test_an_allowance():
+    allowance = copying.Allowance(1)
+    allowance.take(1 << 20)
+    with pytest.raises(Problem, match="larger than the 1 MiB") as problem:
+        allowance.take(1)
+    assert problem.value.code == 413

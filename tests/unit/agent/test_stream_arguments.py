@@ -1,6 +1,6 @@
 import pytest
 
-from caas.agent.streams import archives, looks
+from caas.agent.streams import looks
 from caas.agent.streams.arguments import Arguments
 from caas.agent.streams.link import Refused
 from caas.model import streams
@@ -72,10 +72,3 @@ def test_what_fits_into_a_message():
     assert looks.fitting(items) == (items, True)
     assert looks.fitting(items, 100) == (items[:4], False)
     assert looks.fitting([], 0) == ([], True)
-
-
-def test_archives_are_told_by_their_first_block():
-    archives._check(bytes(512))
-    for block in (b"\x1f\x8b" + bytes(510), b"PK\3\4" + b"x" * 508):
-        with pytest.raises(Refused):
-            archives._check(block)
