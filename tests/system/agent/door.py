@@ -3,21 +3,20 @@
 import contextlib
 import json
 import pathlib
-import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
 from caas.agent.streams import archives, server, verbs
 from caas.drivers.runtime.docker import DockerRuntime
 from caas.model import streams, wire
 from caas.model.streams import Channel
 from tests.certificates import Authority
-from tests.system.agent import process
+from tests.system.agent import client, process
+from tests.system.agent.client import Client
 from tests.system.agent.host import Host
 
 TIMEOUT = 20.0
@@ -54,23 +53,22 @@ class Door:
             first=self.runtime.end_left,
         )
         self.port = self.server.start()
+        self._left = contextlib.ExitStack()
+        self._loop = self._left.enter_context(client.looping())
 
     def close(self) -> None:
         self.server.stop()
         self.runtime.close()
+        self._left.close()
 
-    def connect(
-        self, tls: ssl.SSLContext | None = None, **options: Any
-    ) -> ClientConnection:
-        return connect(
-            f"wss://127.0.0.1:{self.port}",
-            ssl=tls or self.proxy,
-            subprotocols=[streams.AGENT_PROTOCOL],
-            compression=None,
-            max_size=streams.LARGEST_TEXT,
-            close_timeout=2,
-            **options,
-        )
+    @contextlib.contextmanager
+    def connect(self, tls: ssl.SSLContext | None = None) -> Iterator[Client]:
+        opening = client.opened(self.port, tls or self.proxy)
+        found = Client(self._loop, client.run(self._loop, opening))
+        try:
+            yield found
+        finally:
+            found.close()
 
     @contextlib.contextmanager
     def ask(
@@ -109,7 +107,7 @@ class Ended(Exception):
 class Stream:
     """:ivar out: what came on stdout, not taken yet; ``err`` likewise."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Client) -> None:
         self.socket = socket
         self.out = b""
         self.err = b""
@@ -164,5 +162,4 @@ class Stream:
 
     def vanish(self) -> None:
         """As a proxy that is killed."""
-        # not closed: another thread may be at it, and its number be reused
-        socket.socket.shutdown(self.socket.socket, socket.SHUT_RDWR)
+        self.socket.vanish()
