@@ -63,30 +63,44 @@ class Door:
 
     @contextlib.contextmanager
     def connect(self, tls: ssl.SSLContext | None = None) -> Iterator[Client]:
-        opening = client.opened(self.port, tls or self.proxy)
-        found = Client(self._loop, client.run(self._loop, opening))
+        found = self._connected(tls or self.proxy)
         try:
             yield found
         finally:
             found.close()
+
+    def _connected(self, tls: ssl.SSLContext) -> Client:
+        opening = client.opened(self.port, tls)
+        return Client(self._loop, client.run(self._loop, opening))
+
+    def open(
+        self, verb: str, one: wire.Wanted, member: str = "", **given: Any
+    ) -> Client:
+        """:param member: id of a container."""
+        found = self._connected(self.proxy)
+        ask = streams.Ask(
+            verb=verb,
+            set_id=one.id,
+            incarnation=one.incarnation,
+            container=member,
+            arguments=given,
+            session_id="session",
+            request_id="req",
+        )
+        found.send(json.dumps(ask.to_dict()))
+        return found
 
     @contextlib.contextmanager
     def ask(
         self, verb: str, one: wire.Wanted, container: str = "", **given: Any
     ) -> "Iterator[Stream]":
         """:param container: its name."""
-        with self.connect() as connection:
-            ask = streams.Ask(
-                verb=verb,
-                set_id=one.id,
-                incarnation=one.incarnation,
-                container=f"id-{container}" if container else "",
-                arguments=given,
-                session_id="session",
-                request_id="req",
-            )
-            connection.send(json.dumps(ask.to_dict()))
-            yield Stream(connection)
+        member = f"id-{container}" if container else ""
+        found = self.open(verb, one, member, **given)
+        try:
+            yield Stream(found)
+        finally:
+            found.close()
 
     def look(
         self, look: str, one: wire.Wanted, container: str = "", **given: Any
