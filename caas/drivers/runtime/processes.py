@@ -36,9 +36,19 @@ def first(found: Iterable[int]) -> int:
 
     :param found: numbers on this host of all of a container.
     """
-    ids = {pid: inner for pid in found if (inner := _inner(pid))}
+    ids = _numbers(found)
     depth = min((len(inner) for inner in ids.values()), default=0)
     return next((p for p, inner in ids.items() if inner[depth - 1] == 1), 0)
+
+
+def _numbers(found: Iterable[int]) -> dict[int, list[int]]:
+    """In each namespace, by number on this host.
+
+    Without those of the host that work on the container's files, which are in
+    its cgroups but in no namespace of PIDs below ours.
+    """
+    own = len(_inner("self"))
+    return {pid: inner for pid in found if len(inner := _inner(pid)) > own}
 
 
 def read(found: Iterable[int]) -> list[Process]:
@@ -47,7 +57,7 @@ def read(found: Iterable[int]) -> list[Process]:
     :param found: numbers on this host of all of a container.
     """
     uptime = float((_PROC / "uptime").read_text("ascii").split()[0])
-    ids = {pid: inner for pid in found if (inner := _inner(pid))}
+    ids = _numbers(found)
     # one may have made a namespace of its own below that of the container
     depth = min((len(inner) for inner in ids.values()), default=0)
     numbers = {pid: inner[depth - 1] for pid, inner in ids.items()}
@@ -80,7 +90,7 @@ def _process(
     )
 
 
-def _inner(pid: int) -> list[int]:
+def _inner(pid: int | str) -> list[int]:
     """Its numbers, from this host's inwards; empty if it is gone."""
     try:
         text = (_PROC / str(pid) / "status").read_text("utf-8", "replace")

@@ -3,21 +3,20 @@
 import contextlib
 import json
 import pathlib
-import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
 from caas.agent.streams import archives, server, verbs
 from caas.drivers.runtime.docker import DockerRuntime
 from caas.model import streams, wire
 from caas.model.streams import Channel
 from tests.certificates import Authority
-from tests.system.agent import process
+from tests.system.agent import client, process
+from tests.system.agent.client import Client
 from tests.system.agent.host import Host
 
 TIMEOUT = 20.0
@@ -54,41 +53,54 @@ class Door:
             first=self.runtime.end_left,
         )
         self.port = self.server.start()
+        self._left = contextlib.ExitStack()
+        self._loop = self._left.enter_context(client.looping())
 
     def close(self) -> None:
         self.server.stop()
         self.runtime.close()
+        self._left.close()
 
-    def connect(
-        self, tls: ssl.SSLContext | None = None, **options: Any
-    ) -> ClientConnection:
-        return connect(
-            f"wss://127.0.0.1:{self.port}",
-            ssl=tls or self.proxy,
-            subprotocols=[streams.AGENT_PROTOCOL],
-            compression=None,
-            max_size=streams.LARGEST_TEXT,
-            close_timeout=2,
-            **options,
+    @contextlib.contextmanager
+    def connect(self, tls: ssl.SSLContext | None = None) -> Iterator[Client]:
+        found = self._connected(tls or self.proxy)
+        try:
+            yield found
+        finally:
+            found.close()
+
+    def _connected(self, tls: ssl.SSLContext) -> Client:
+        opening = client.opened(self.port, tls)
+        return Client(self._loop, client.run(self._loop, opening))
+
+    def open(
+        self, verb: str, one: wire.Wanted, member: str = "", **given: Any
+    ) -> Client:
+        """:param member: id of a container."""
+        found = self._connected(self.proxy)
+        ask = streams.Ask(
+            verb=verb,
+            set_id=one.id,
+            incarnation=one.incarnation,
+            container=member,
+            arguments=given,
+            session_id="session",
+            request_id="req",
         )
+        found.send(json.dumps(ask.to_dict()))
+        return found
 
     @contextlib.contextmanager
     def ask(
         self, verb: str, one: wire.Wanted, container: str = "", **given: Any
     ) -> "Iterator[Stream]":
         """:param container: its name."""
-        with self.connect() as connection:
-            ask = streams.Ask(
-                verb=verb,
-                set_id=one.id,
-                incarnation=one.incarnation,
-                container=f"id-{container}" if container else "",
-                arguments=given,
-                session_id="session",
-                request_id="req",
-            )
-            connection.send(json.dumps(ask.to_dict()))
-            yield Stream(connection)
+        member = f"id-{container}" if container else ""
+        found = self.open(verb, one, member, **given)
+        try:
+            yield Stream(found)
+        finally:
+            found.close()
 
     def look(
         self, look: str, one: wire.Wanted, container: str = "", **given: Any
@@ -109,7 +121,7 @@ class Ended(Exception):
 class Stream:
     """:ivar out: what came on stdout, not taken yet; ``err`` likewise."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Client) -> None:
         self.socket = socket
         self.out = b""
         self.err = b""
@@ -164,5 +176,4 @@ class Stream:
 
     def vanish(self) -> None:
         """As a proxy that is killed."""
-        # not closed: another thread may be at it, and its number be reused
-        socket.socket.shutdown(self.socket.socket, socket.SHUT_RDWR)
+        self.socket.vanish()

@@ -9,20 +9,18 @@ import os
 import pathlib
 import ssl
 import sys
-import threading
 from collections.abc import (
     AsyncIterator,
     Callable,
-    Coroutine,
     Iterator,
     Mapping,
 )
-from typing import Any, TypeVar
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from caas.agent.keeper import Seen
@@ -30,10 +28,11 @@ from caas.agent.streams import inside
 from caas.agent.streams.archives import Archives, Limits
 from caas.agent.streams.server import Serve, Settings, StreamServer, tls
 from caas.model import streams
+from tests.system.agent import client
+from tests.system.agent.client import Client
 
 SET = "the-set"
 
-T = TypeVar("T")
 _REPO = pathlib.Path(__file__).resolve().parents[3]
 
 
@@ -90,19 +89,15 @@ class Door:
     @contextlib.contextmanager
     def ask(
         self, verb: str, container: str, incarnation: int = 1, **arguments: Any
-    ) -> Iterator["Client"]:
+    ) -> Iterator[Client]:
         ask = streams.Ask(verb, SET, incarnation, container, arguments)
-        with _loop() as loop:
+        with client.looping() as loop:
             stream = opened(self.path, self.port, ask.to_dict())
-            socket = asyncio.run_coroutine_threadsafe(
-                stream.__aenter__(), loop
-            ).result()
+            socket = client.run(loop, stream.__aenter__())
             try:
                 yield Client(loop, socket)
             finally:
-                asyncio.run_coroutine_threadsafe(
-                    stream.__aexit__(None, None, None), loop
-                ).result()
+                client.run(loop, stream.__aexit__(None, None, None))
 
     def ssh(self, container: str) -> str:
         """The path of a program that ``scp -S`` and ``sftp -S`` take for ssh,
@@ -130,20 +125,6 @@ def _verbs(sets: Sets) -> Mapping[str, Serve]:
     }
 
 
-@contextlib.contextmanager
-def _loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """A loop that runs on a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
 def _files(path: pathlib.Path) -> tuple[str, str, str]:
     return (
         str(path / "ca.pem"),
@@ -156,55 +137,13 @@ def _files(path: pathlib.Path) -> tuple[str, str, str]:
 async def opened(
     path: pathlib.Path, port: int, ask: dict[str, Any]
 ) -> AsyncIterator[ClientConnection]:
-    """A stream, as a proxy opens it.
-
-    By asyncio: what websockets has for threads reads and writes at once, and
-    the ssl module of Python 3.11 loses what is written then.
-    """
+    """A stream, as a proxy opens it."""
     ca, cert, key = _files(path)
     context = ssl.create_default_context(cafile=ca)
     context.load_cert_chain(cert, key)
-    async with connect(
-        f"wss://127.0.0.1:{port}/",
-        ssl=context,
-        subprotocols=[streams.AGENT_PROTOCOL],  # type: ignore[list-item]
-        compression=None,
-        max_size=streams.LARGEST_TEXT,
-        # it is read when the test gets to it
-        ping_interval=None,
-        open_timeout=60,
-    ) as socket:
+    async with await client.opened(port, context) as socket:
         await socket.send(json.dumps(ask))
         yield socket
-
-
-class Client:
-    """A stream, for a thread.
-
-    :param loop: that it lives on.
-    """
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, socket: ClientConnection
-    ) -> None:
-        self._loop = loop
-        self._socket = socket
-
-    def recv(self, timeout: float = 60) -> str | bytes:
-        """:raises ConnectionClosed: there is no more."""
-        return self._do(self._socket.recv(), timeout)
-
-    def send(self, message: str | bytes) -> None:
-        self._do(self._socket.send(message), 60)
-
-    def vanish(self) -> None:
-        """Close it without a word."""
-        self._loop.call_soon_threadsafe(self._socket.transport.abort)
-
-    def _do(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
-        return asyncio.run_coroutine_threadsafe(
-            asyncio.wait_for(work, timeout), self._loop
-        ).result()
 
 
 def certificates(path: pathlib.Path) -> None:

@@ -21,7 +21,8 @@ from websockets.exceptions import ConnectionClosed
 import caas
 from caas.agent.streams import inside
 from caas.model.streams import EOF, LARGEST, Channel
-from tests.system.agent.entrance import Client, Door
+from tests.system.agent.client import Client
+from tests.system.agent.entrance import Door
 from tests.system.agent.host import until
 from tests.system.drivers.conftest import (  # noqa: F401 - fixtures
     BUSYBOX,
@@ -1133,7 +1134,7 @@ class TestWhoLooks:
                 sys.executable,
                 "-c",
                 "import pathlib, sys\n"
-                "from tests.system.agent.entrance import Client, Door\n"
+                "from tests.system.agent.entrance import Door\n"
                 "pids = {sys.argv[1]: int(sys.argv[2])}\n"
                 "door = Door(pids, pathlib.Path(sys.argv[3]))\n"
                 "print(door.port, flush=True)\n"

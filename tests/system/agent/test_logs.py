@@ -3,26 +3,26 @@
 import collections
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from caas.agent.streams import logs as verb
-from caas.agent.streams.logs import Logs
-from caas.drivers.runtime.docker import DockerRuntime
-from caas.model import streams
+from caas.model import streams, wire
 from caas.model.states import Desired, Phase
 from caas.model.streams import Channel
 from tests.scripted import deleted
-from tests.system.agent import process
+from tests.system.agent.client import Client
 from tests.system.agent.conftest import Dockerd, MakeHost, put_image
+from tests.system.agent.door import Door
 from tests.system.agent.host import Host, until
-from tests.system.agent.log_door import Door
 
 WEB = "id-web"
 OPTIONS = {"docker.log_max_size": "500k", "docker.log_max_file": 30}
@@ -31,23 +31,80 @@ OpenDoor = Callable[[Host], Door]
 
 
 @pytest.fixture
-def open_door() -> Iterator[OpenDoor]:
+def open_door(tmp_path) -> Iterator[OpenDoor]:
     doors: list[Door] = []
 
     def door(host: Host) -> Door:
-        conf = process.configuration(host.options)
-        assert host.agent is not None
-        logs = Logs(
-            host.agent.sets,  # type: ignore[union-attr]
-            DockerRuntime(conf),
-            process.former_logs(conf),
-        )
-        doors.append(Door(logs))
+        doors.append(Door(host, tmp_path))
         return doors[-1]
 
     yield door
     for each in doors:
         each.close()
+
+
+def opened(
+    door: Door, one: wire.Wanted, container: str = "", **arguments: Any
+) -> "Logged":
+    """:param container: its id."""
+    return Logged(door.open("logs", one, container, **arguments))
+
+
+@dataclasses.dataclass
+class Logged:
+    """What came of the logs.
+
+    :ivar got: data by container and channel, as they came.
+    :ivar said: all else.
+    """
+
+    socket: Client
+    got: list[tuple[str, Channel, bytes]] = dataclasses.field(
+        default_factory=list
+    )
+    said: list[tuple[str, Any]] = dataclasses.field(default_factory=list)
+
+    def __enter__(self) -> "Logged":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def data(self, container: str = "", channel: int = 0) -> bytes:
+        """All of it, or of one container or channel."""
+        return b"".join(
+            data
+            for name, where, data in self.got
+            if container in ("", name) and channel in (0, where)
+        )
+
+    def value(self, what: str) -> Any:
+        """The last that was said by that name."""
+        return next((v for k, v in reversed(self.said) if k == what), None)
+
+    def until(
+        self, condition: Callable[["Logged"], Any], timeout: float = 30
+    ) -> "Logged":
+        """Take in what comes until it holds."""
+        end = time.monotonic() + timeout
+        while not condition(self):
+            self._take(self.socket.recv(max(0, end - time.monotonic())))
+        return self
+
+    def rest(self, timeout: float = 60) -> "Logged":
+        """Until its end."""
+        return self.until(
+            lambda s: s.value(streams.EXIT) or s.value(streams.ERROR), timeout
+        )
+
+    def _take(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            ((what, value),) = json.loads(message).items()
+            self.said.append((what, value))
+            return
+        assert len(message) <= streams.LARGEST
+        source = self.value(streams.SOURCE)["container"]
+        self.got.append((source, Channel(message[0]), message[1:]))
 
 
 @pytest.fixture
@@ -94,7 +151,7 @@ def test_as_docker_shows_them(host, door):
         (("--timestamps",), {"timestamps": True}),
     ):
         shown = docker_logs(host, one, *flags)
-        with door.open("logs", one, WEB, **arguments) as stream:
+        with opened(door, one, WEB, **arguments) as stream:
             stream.rest()
         assert stream.said[0] == (streams.STARTED, {})
         assert stream.said[-1] == (streams.EXIT, {"exit_code": 0})
@@ -105,13 +162,13 @@ def test_as_docker_shows_them(host, door):
 
 def test_lines_that_are_asked_for(host, door):
     one = host.create(shell(host, "seq 1000; exec sleep 1000"))
-    with door.open("logs", one, WEB, follow=True, timestamps=True) as stream:
+    with opened(door, one, WEB, follow=True, timestamps=True) as stream:
         stream.until(lambda s: s.data().count(b"\n") == 1000)
     lines = stream.data().splitlines()
     times = [line.split()[0].decode() for line in lines]
 
     def shown(**arguments):
-        with door.open("logs", one, WEB, **arguments) as stream:
+        with opened(door, one, WEB, **arguments) as stream:
             return numbers(stream.rest().data())
 
     assert shown() == list(range(1, 1001))
@@ -134,7 +191,7 @@ def test_lines_that_are_asked_for(host, door):
 )
 def test_what_cannot_be_asked_for(host, door, arguments):
     one = host.create()
-    with door.open("logs", one, WEB, **arguments) as stream:
+    with opened(door, one, WEB, **arguments) as stream:
         assert stream.rest().value(streams.ERROR)["code"] == 400
 
 
@@ -145,13 +202,13 @@ def test_what_is_not_there(host, door, monkeypatch):
     other = dataclasses.replace(one, incarnation=7)
     for asked, container in ((one, "id-x"), (one, "../web"), (other, "")):
         for follow in (True, False):
-            with door.open("logs", asked, container, follow=follow) as stream:
+            with opened(door, asked, container, follow=follow) as stream:
                 assert stream.rest().value(streams.ERROR)["code"] == 404
 
 
 def test_followed_from_before_it_is_here(host, door):
     one = host.wanted(shell(host, "echo hello; exec sleep 1000"))
-    with door.open("logs", one, follow=True, tail=5) as stream:
+    with opened(door, one, follow=True, tail=5) as stream:
         host.conductor.want(one)
         stream.until(lambda s: s.data() == b"hello\n")
 
@@ -159,26 +216,26 @@ def test_followed_from_before_it_is_here(host, door):
 def test_fast_and_rotated_many_times(host, door):
     script = "mkfifo /tmp/go; read x < /tmp/go; seq 100000; exec sleep 1000"
     one = host.create(shell(host, script))
-    with door.open("logs", one, WEB, follow=True) as stream:
+    with opened(door, one, WEB, follow=True) as stream:
         stream.until(lambda s: s.said)
         host.run(one, "web", "sh", "-c", "echo > /tmp/go")
         stream.until(lambda s: s.data().endswith(b"\n100000\n"), 60)
     assert numbers(stream.data()) == list(range(1, 100001))
     assert stream.value(streams.NOTICE) is None
-    with door.open("logs", one, WEB, tail=50000) as stream:
+    with opened(door, one, WEB, tail=50000) as stream:
         assert numbers(stream.rest().data()) == list(range(50001, 100001))
 
 
 def test_a_restart_goes_on_in_the_same_log(host, door):
     one = host.create(shell(host, "echo begun; exec sleep 1000"))
-    with door.open("logs", one, WEB, follow=True) as stream:
+    with opened(door, one, WEB, follow=True) as stream:
         for count in range(1, 4):
             stream.until(lambda s, n=count: s.data() == b"begun\n" * n)
             one = host.change(one, restart_epoch=count)
             host.conductor.wait(one, phase=Phase.RUNNING)
     one = host.change(one, desired=Desired.STOPPED)
     host.conductor.wait(one, phase=Phase.STOPPED)
-    with door.open("logs", one) as stream:
+    with opened(door, one) as stream:
         assert stream.rest().data() == b"begun\n" * 4
 
 
@@ -186,8 +243,8 @@ def test_an_update_keeps_what_was_before(host, door):
     one = host.create(shell(host, "echo version 0; exec sleep 1000"))
     said = b"version 0\n"
     with (
-        door.open("logs", one, WEB, follow=True) as single,
-        door.open("logs", one, follow=True) as whole,
+        opened(door, one, WEB, follow=True) as single,
+        opened(door, one, follow=True) as whole,
     ):
         for version in range(1, 4):
             for each in (single, whole):
@@ -205,9 +262,9 @@ def test_an_update_keeps_what_was_before(host, door):
         for each in (single, whole):
             each.until(lambda s, said=said: s.data() == said)
     for follow in (True, False):
-        with door.open("logs", one, WEB, follow=follow) as stream:
+        with opened(door, one, WEB, follow=follow) as stream:
             stream.until(lambda s: s.data() == said)
-    with door.open("logs", one, WEB, tail=3) as stream:
+    with opened(door, one, WEB, tail=3) as stream:
         assert stream.rest().data() == b"".join(
             said.splitlines(keepends=True)[-3:]
         )
@@ -227,7 +284,7 @@ def test_more_updates_than_are_kept(host, open_door):
             containers=(shell(host, f"echo {version}; exec sleep 1000"),),
         )
         host.conductor.wait(one, phase=Phase.RUNNING)
-    with door.open("logs", one, WEB, follow=True) as stream:
+    with opened(door, one, WEB, follow=True) as stream:
         stream.until(lambda s: s.data().endswith(b"5\n"))
     assert numbers(stream.data()) == [2, 3, 4, 5]
 
@@ -239,8 +296,8 @@ def test_one_that_is_removed(host, door):
     )
     one = host.create(*both)
     with (
-        door.open("logs", one, "id-second", follow=True) as single,
-        door.open("logs", one, follow=True) as whole,
+        opened(door, one, "id-second", follow=True) as single,
+        opened(door, one, follow=True) as whole,
     ):
         single.until(lambda s: s.data() == b"two\n")
         one = host.change(one, containers=both[:1])
@@ -264,16 +321,16 @@ def test_all_of_a_set_in_order_of_time(host, door):
             for name in ("a", "b", "c")
         )
     )
-    with door.open("logs", one, follow=True) as stream:
+    with opened(door, one, follow=True) as stream:
         stream.until(lambda s: s.data().count(b"\n") == 120)
     for name in ("a", "b", "c"):
         assert numbers(stream.data(name)) == list(range(1, 41))
-    with door.open("logs", one, timestamps=True) as stream:
+    with opened(door, one, timestamps=True) as stream:
         lines = stream.rest().data().splitlines()
     times = [line.split()[0] for line in lines]
     assert len(times) == 120
     assert times == sorted(times)
-    with door.open("logs", one, tail=2) as stream:
+    with opened(door, one, tail=2) as stream:
         stream.rest()
     for name in ("a", "b", "c"):
         assert numbers(stream.data(name)) == [39, 40]
@@ -285,7 +342,7 @@ def test_bytes_that_are_no_text(host, door):
         r"printf '\303\n\251\r\n'; exec sleep 1000"
     )
     one = host.create(shell(host, script))
-    with door.open("logs", one, WEB, follow=True, timestamps=True) as stream:
+    with opened(door, one, WEB, follow=True, timestamps=True) as stream:
         stream.until(lambda s: s.data().endswith(b"\r\n"))
     # the engine keeps text; what is none it replaces
     shown = docker_logs(host, one).stdout
@@ -293,7 +350,7 @@ def test_bytes_that_are_no_text(host, door):
     assert b"\n".join(lines) == shown
     assert len(lines) == 4
     # a long line is one line, though the engine cuts it
-    with door.open("logs", one, WEB, tail=2) as stream:
+    with opened(door, one, WEB, tail=2) as stream:
         assert stream.rest().data() == shown.split(b"\n", 1)[1]
 
 
@@ -316,8 +373,8 @@ def test_the_slow_hold_up_nobody(
     )
     one = host.create(shell(host, script))
     with (
-        door.open("logs", one, WEB, follow=True) as slow,
-        door.open("logs", one, WEB, follow=True) as quick,
+        opened(door, one, WEB, follow=True) as slow,
+        opened(door, one, WEB, follow=True) as quick,
     ):
         quick.until(lambda s: s.said)
         host.run(one, "web", "sh", "-c", "echo > /tmp/go")
@@ -350,9 +407,7 @@ def test_a_hundred_that_follow_and_leave(host, door):
     one = host.create(shell(host, script))
     until(lambda: "anon_inode:inotify" not in open_files())
     before = open_files()
-    all_of_them = [
-        door.open("logs", one, WEB, follow=True) for _ in range(100)
-    ]
+    all_of_them = [opened(door, one, WEB, follow=True) for _ in range(100)]
     for stream in all_of_them:
         stream.until(lambda s: s.said)
     host.run(one, "web", "sh", "-c", "echo now > /tmp/go")
@@ -360,7 +415,6 @@ def test_a_hundred_that_follow_and_leave(host, door):
         stream.until(lambda s: s.data() == b"now\n")
     for stream in all_of_them:
         stream.socket.close()
-    until(lambda: not door.streams)
     until(lambda: not open_files() - before)
 
 
@@ -373,7 +427,7 @@ def test_memory_does_not_grow(host, door):
         text = pathlib.Path("/proc/self/statm").read_text(encoding="ascii")
         return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
 
-    with door.open("logs", one, WEB, follow=True) as stream:
+    with opened(door, one, WEB, follow=True) as stream:
         stream.until(lambda s: s.got)
         first, seen = resident(), 0
         end = b"1000000xxxxxxxxxxxxxxx\n"
@@ -397,7 +451,7 @@ def test_an_engine_that_is_away_and_comes_back(
     door = open_door(host)
     script = "i=0; while :; do echo $((i+=1)); usleep 50000; done"
     one = host.create(shell(host, script))
-    with door.open("logs", one, WEB, follow=True) as stream:
+    with opened(door, one, WEB, follow=True) as stream:
         stream.until(lambda s: len(s.data().split()) > 5)
         if how == "killed":
             dockerd.end(signal.SIGKILL)
@@ -407,7 +461,7 @@ def test_an_engine_that_is_away_and_comes_back(
         stream.until(lambda s: s.value(streams.NOTICE), 5)
         assert time.monotonic() - began < 5
         # what there is can be read
-        with door.open("logs", one, WEB, tail=3) as other:
+        with opened(door, one, WEB, tail=3) as other:
             assert len(numbers(other.rest().data())) == 3
         if how == "killed":
             dockerd.start("--live-restore")

@@ -560,8 +560,10 @@ def test_what_is_no_tar_archive(door, one, tmp_path, zipped):
 
 
 def test_an_archive_that_breaks_off(host, door, one, tmp_path):
-    (tmp_path / "data").write_bytes(bytes(100_000))
-    data = archive_of(tmp_path)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "data").write_bytes(bytes(100_000))
+    data = archive_of(folder)
     with pytest.raises(Ended, match="archive is damaged") as ended:
         upload(door, one, "/tmp", data[:50_000])
     assert ended.value.code == 400
