@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from caas.agent.logs import of_host
 from caas.agent.streams import logs as verb
 from caas.agent.streams.logs import Logs
 from caas.drivers.runtime.docker import DockerRuntime
@@ -40,7 +41,7 @@ def open_door() -> Iterator[OpenDoor]:
         logs = Logs(
             host.agent.sets,  # type: ignore[union-attr]
             DockerRuntime(conf),
-            process.former_logs(conf),
+            of_host(conf),
         )
         doors.append(Door(logs))
         return doors[-1]
