@@ -22,6 +22,7 @@ import re
 import shutil
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 LOG = logging.getLogger(__name__)
 
@@ -192,6 +193,18 @@ class FormerLogs:
             )
             shutil.rmtree(path, ignore_errors=True)
             total -= sizes[path]
+
+
+def of_host(conf: Any) -> FormerLogs:
+    """As the options of this host say.
+
+    :param conf: with the groups ``agent`` and ``docker``.
+    """
+    return FormerLogs(
+        pathlib.Path(conf.agent.state_path) / "logs",
+        conf.docker.log_former,
+        conf.docker.log_former_mb,
+    )
 
 
 def _folders(home: pathlib.Path) -> list[tuple[int, str, pathlib.Path]]:

@@ -7,7 +7,6 @@ again, and a host has better uses for the memory.
 import gc
 import importlib.metadata
 import os
-import pathlib
 import signal
 import sys
 import threading
@@ -20,7 +19,7 @@ from stevedore import driver
 from caas import conf, rpc
 from caas.agent.fitness.look import Fitness
 from caas.agent.hands import Drivers
-from caas.agent.logs import FormerLogs
+from caas.agent.logs import FormerLogs, of_host
 from caas.agent.main import Agent, Settings
 from caas.agent.plan import Rules
 from caas.agent.state import State, StateError, folder
@@ -140,11 +139,7 @@ def main() -> int:
         LOG.error("%s", error)
         return 1
     drivers = Drivers(*map(_load, ("runtime", "network", "volume", "image")))
-    former = FormerLogs(
-        pathlib.Path(CONF.agent.state_path) / "logs",
-        CONF.docker.log_former,
-        CONF.docker.log_former_mb,
-    )
+    former = of_host(CONF)
     agent = Agent(
         _settings(),
         drivers,

@@ -131,8 +131,9 @@ def _add_parsers(subparsers: Any) -> None:
         "logs",
         _logs,
         "print the log of a container",
-        "Print what a container has written, rotated files included, read "
-        "from the engine's files (log driver json-file).",
+        "Print what a container has written, rotated files and the kept logs "
+        "of those it has replaced included, read from the engine's files (log "
+        "driver json-file).",
     )
     logs.add_argument(
         "-f",

@@ -86,6 +86,12 @@ class Relay:
             )
             await asyncio.shield(self._note(session, ending))
 
+    async def abandon(self, session: Session) -> None:
+        """End one whose client went before anything was said."""
+        await self._note(
+            session, _Ending("error", "The client went away at once.")
+        )
+
     async def _note(self, session: Session, ending: "_Ending") -> None:
         try:
             await asyncio.to_thread(

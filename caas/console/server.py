@@ -34,6 +34,8 @@ LOG = logging.getLogger(__name__)
 
 _PATH = re.compile(r"/v1/sessions/([0-9a-f-]{36})")
 _TOKEN = "caas-token."  # noqa: S105 - what stands before one
+#: Seconds from leave to come in to the first message.
+HANDSHAKE = 5.0
 #: Seconds sessions have to end when the proxy does.
 FAREWELL = 3.0
 
@@ -73,6 +75,7 @@ class Console:
         self._deps = deps
         self._users = users
         self._relay = relay
+        self._ending: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Future[None]] = set()
         self._let_in: dict[ServerConnection, tuple[Session, Host]] = {}
 
@@ -140,7 +143,16 @@ class Console:
             LOG.exception("A client could not be let in")
             return _refusal(500, "The console failed; its log says why.")
         self._let_in[connection] = found
+        asyncio.get_running_loop().call_later(
+            HANDSHAKE, self._forget, connection
+        )
         return None
+
+    def _forget(self, connection: ServerConnection) -> None:
+        """End the session of a client that was let in and went at once."""
+        found = self._let_in.pop(connection, None)
+        if found is not None:
+            self._ending = asyncio.ensure_future(self._relay.abandon(found[0]))
 
     async def _redeemed(
         self, connection: ServerConnection, request: Request
@@ -178,7 +190,11 @@ class Console:
         )
 
     async def _serve(self, connection: ServerConnection) -> None:
-        session, host = self._let_in.pop(connection)
+        found = self._let_in.pop(connection, None)
+        if found is None:
+            # it took too long and was given up
+            return
+        session, host = found
         serving = asyncio.ensure_future(
             self._relay.serve(session, host, connection)
         )

@@ -124,13 +124,25 @@ class Access:
         this name is in a project the user has no role in or nowhere.
 
         :param owners: of the key, as of :meth:`keypairs`.
-        :param wanted: ``set`` or ``container.set``, by name or id.
+        :param wanted: ``set`` or ``container.set``, by name or id, after the
+            id of the user and a slash where several have added the key.
         :raises NotFound: there is no such set, or no leave to know of it.
         :raises Conflict: several are meant.
         """
-        ways = list(readings(wanted))
         # the same pair may be kept under several names
         users = dict.fromkeys(pair.user_id for pair in owners)
+        user, slash, rest = wanted.partition("/")
+        if slash:
+            users = {user: None} if user in users else {}
+            wanted = rest
+        elif len(users) > 1:
+            # a public key is no secret, so anybody may have added it: whose
+            # sets are meant has to be said
+            raise exception.Conflict(
+                "Several users have added this key; log in as "
+                f"USER/{wanted}, where USER is the id of your user."
+            )
+        ways = list(readings(wanted))
         found: list[tuple[_Reading, Place]] = []
         for user_id in users:
             known = {place.item.id for _, place in found}

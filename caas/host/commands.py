@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +11,13 @@ from typing import Any
 from caas.agent import state
 from caas.agent.fitness import checks
 from caas.agent.fitness.finding import Finding, Level
+from caas.agent.logs import of_host
+from caas.agent.streams.logfiles import GAP
+from caas.drivers.runtime.sessions import stat
 from caas.host import audit, logs, names, shell, usage
 from caas.host.errors import FAILED, REFUSED, HostError
 from caas.host.listing import Container, Listing, Set, listing
+from caas.model.streams import Channel
 
 _MIB = 1024 * 1024
 _HEADER = (
@@ -161,22 +164,27 @@ def show_logs(
     else:
         goes_on = lambda: False  # noqa: E731
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
-        for stream, text, at in logs.read(
-            there.log, tail=tail, follow=follow, runs=goes_on
+        for entry in logs.read(
+            there, of_host(conf), tail=tail, follow=follow, runs=goes_on
         ):
-            out = (sys.stderr if stream == "stderr" else sys.stdout).buffer
-            out.write(f"{at} ".encode() + text if timestamps else text)
-            out.flush()
+            if entry is GAP:
+                _say(
+                    "Lines may be missing: they were removed before they "
+                    "could be read."
+                )
+                continue
+            at, channel, data, continued = entry
+            stamp = b"" if continued or not timestamps else f"{at} ".encode()
+            file = sys.stderr if channel == Channel.STDERR else sys.stdout
+            file.buffer.write(stamp + data)
+            file.buffer.flush()
     return 0
 
 
 def _began(pid: int) -> str:
     """When a process started, in clock ticks; "" if it is gone."""
-    try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat(pid)
+    return fields[19] if fields else ""
 
 
 def check(conf: Any, timeout: float, as_json: bool) -> int:

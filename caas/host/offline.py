@@ -7,10 +7,11 @@ for true unless that process is in the container's control group.
 
 import json
 import pathlib
-import re
 import socket
 import struct
 from typing import Any
+
+from caas.drivers.runtime.membership import is_of, text_of
 
 DEFAULT_ROOT = "/var/lib/docker"
 DEFAULT_CONFIG = "/etc/docker/daemon.json"
@@ -69,7 +70,7 @@ def containers(root: pathlib.Path) -> list[dict[str, Any]]:
                 continue
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        runs = bool(pid) and _lives(pid, str(raw["ID"]))
+        runs = bool(pid) and is_of(text_of(pid), str(raw["ID"]))
         paused = "paused" if state.get("Paused") else "running"
         raw["State"] = {
             "Status": paused if runs else "unknown",
@@ -77,12 +78,3 @@ def containers(root: pathlib.Path) -> list[dict[str, Any]]:
         }
         found.append(raw)
     return found
-
-
-def _lives(pid: int, engine_id: str) -> bool:
-    """Whether a process is one of a container."""
-    try:
-        groups = pathlib.Path(f"/proc/{pid}/cgroup").read_text()
-    except OSError:
-        return False
-    return re.search(re.escape(engine_id), groups) is not None

@@ -10,7 +10,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import termios
 import time
@@ -20,7 +19,9 @@ from typing import Any
 
 from caas.drivers.runtime.base import EngineError
 from caas.drivers.runtime.engine import Engine, clean
+from caas.drivers.runtime.frames import Frames
 from caas.host.errors import ABSENT, ENGINE, REFUSED, HostError
+from caas.model.streams import Channel
 
 #: The best there is in the container, with the shell every system has.
 SHELL = (
@@ -30,8 +31,6 @@ SHELL = (
 )
 
 _CHUNK = 1 << 16
-# Each chunk of output is preceded by its stream and its length.
-_HEAD = struct.Struct(">B3xL")
 _NOT_STARTED = b"OCI runtime exec failed"
 _WHAT = "The container cannot be entered"
 #: Seconds for the engine to note the end of a command.
@@ -151,9 +150,8 @@ class _Session:
         self._id = exec_id
         self._terminal = terminal
         self._timeout = timeout
-        self._head = b""
-        self._left = 0
-        self._stream = 1
+        self._frames = Frames()
+        self._channel = Channel.STDOUT
         self._said = b""
         self._begun = False
 
@@ -186,7 +184,7 @@ class _Session:
             raise failure
         if self._said:
             # it was the command that wrote it
-            _write(self._stream, self._said)
+            _write(self._channel, self._said)
         code = found["ExitCode"]
         return 128 + signal.SIGHUP if code is None else int(code)
 
@@ -223,25 +221,17 @@ class _Session:
 
     def _output(self, data: bytes) -> None:
         if self._terminal:
-            self._put(1, data)
+            self._put(Channel.STDOUT, data)
             return
-        while data:
-            if self._left:
-                part, data = data[: self._left], data[self._left :]
-                self._left -= len(part)
-                self._put(self._stream, part)
-                continue
-            lacking = _HEAD.size - len(self._head)
-            self._head, data = self._head + data[:lacking], data[lacking:]
-            if len(self._head) == _HEAD.size:
-                self._stream, self._left = _HEAD.unpack(self._head)
-                self._head = b""
+        for channel, part in self._frames.feed(data):
+            self._put(channel, part)
 
-    def _put(self, stream: int, data: bytes) -> None:
+    def _put(self, channel: Channel, data: bytes) -> None:
         if self._said or (not self._begun and data.startswith(_NOT_STARTED)):
             self._said += data
+            self._channel = channel
         else:
-            _write(stream, data)
+            _write(channel, data)
         self._begun = True
 
     def _signalled(self, numbers: bytes) -> None:
@@ -315,8 +305,8 @@ class _Ended(Exception):
     """This process was told to end."""
 
 
-def _write(stream: int, data: bytes) -> None:
-    file = sys.stderr if stream == 2 else sys.stdout
+def _write(channel: Channel, data: bytes) -> None:
+    file = sys.stderr if channel == Channel.STDERR else sys.stdout
     file.buffer.write(data)
     file.buffer.flush()
 

@@ -5,6 +5,7 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 import webob.exc
+from keystoneauth1 import exceptions as ksa_exceptions
 from keystonemiddleware import auth_token
 from keystonemiddleware.auth_token import _exceptions as exceptions
 
@@ -28,7 +29,9 @@ class Auth(auth_token.AuthProtocol):  # type: ignore[misc]
             return super().fetch_token(*args, **kwargs)
         except exceptions.InvalidToken as error:
             cause = error.__context__
-            if cause is None or isinstance(cause, exceptions.InvalidToken):
+            # Keystone says that there is no such token, or nothing was asked
+            known = (exceptions.InvalidToken, ksa_exceptions.NotFound)
+            if cause is None or isinstance(cause, known):
                 raise
             # it could not be asked; see AuthProtocol.fetch_token
             raise webob.exc.HTTPServiceUnavailable from error

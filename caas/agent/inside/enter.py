@@ -8,6 +8,7 @@ import time
 from caas.agent.inside import groups, outside
 from caas.agent.inside.outside import FIRST, STDERR, STDOUT, Problem
 from caas.agent.inside.privileges import Privileges, join_namespace
+from caas.drivers.runtime.membership import is_of
 
 #: In this order: to join that of mounts changes what paths mean.  Never that
 #: of pids: while the container cannot see this process it cannot open
@@ -44,7 +45,7 @@ def enter(pid: int, pidfd: int, runtime_id: str) -> None:
         user = os.open("ns/user", os.O_RDONLY, dir_fd=proc)
     else:
         user = -1
-    if _ended(pidfd) or not _is(cgroups, runtime_id):
+    if _ended(pidfd) or not is_of(cgroups, runtime_id):
         raise Problem(409, "The container does not run.")
 
     # of all in its cgroup, this is what the kernel shall kill first
@@ -75,16 +76,6 @@ def _read(proc: int, name: str) -> str:
     fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
     with open(fd, encoding="utf-8", errors="surrogateescape") as file:
         return file.read()
-
-
-def _is(cgroups: str, runtime_id: str) -> bool:
-    """Whether they are those of the container: of either cgroup driver."""
-    names = (runtime_id, f"docker-{runtime_id}.scope")
-    return any(
-        name in line.split("/")
-        for line in cgroups.splitlines()
-        for name in names
-    )
 
 
 def _ended(pidfd: int) -> bool:

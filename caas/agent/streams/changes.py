@@ -12,7 +12,9 @@ from inotify_simple import flags
 #: that writes line by line would have each of them looked at by itself.
 GATHER = 0.01
 
-_MASK = (
+#: What happens in a folder when a file in it is written to, made, renamed or
+#: removed.
+WRITTEN = (
     flags.MODIFY
     | flags.CREATE
     | flags.MOVED_TO
@@ -49,7 +51,7 @@ class Changes:
             self._notify = notify
             self._loop.add_reader(notify.fd, self._read)
         try:
-            watch = notify.add_watch(folder, _MASK)
+            watch = notify.add_watch(folder, WRITTEN)
         except OSError:
             self._rest()
             raise

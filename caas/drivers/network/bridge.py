@@ -29,8 +29,6 @@ from caas.model import wire
 
 LOG = logging.getLogger(__name__)
 
-#: Name of the interface inside a set.
-INTERFACE = "eth0"
 #: How often the packet filter is looked at, in s; others may flush it.
 FILTER_INTERVAL = 60.0
 
@@ -242,7 +240,7 @@ class BridgeNetwork(base.Network):
             mtu=nic.mtu,
             state="up",
             peer={
-                "ifname": INTERFACE,
+                "ifname": namespaces.NIC,
                 "net_ns_fd": namespace,
                 "address": nic.mac,
                 "mtu": nic.mtu,
@@ -352,7 +350,7 @@ def _write_sysctl(name: str, value: str) -> None:
 def _is_plugged(host_end: Any, nic: wire.Nic) -> bool:
     """Inside: whether this is where the other end is, and as it should be."""
     with IPRoute() as ipr:
-        link = _link(ipr, INTERFACE)
+        link = _link(ipr, namespaces.NIC)
         if (
             link is None
             or link["index"] != host_end.get("link")
@@ -379,7 +377,7 @@ def _is_plugged(host_end: Any, nic: wire.Nic) -> bool:
 def _configure(nic: wire.Nic) -> None:
     """Inside: address, loopback, default route."""
     with IPRoute() as ipr:
-        link = _link(ipr, INTERFACE)
+        link = _link(ipr, namespaces.NIC)
         if link is None:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         index = link["index"]

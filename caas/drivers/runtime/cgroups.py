@@ -100,7 +100,7 @@ class Groups:
     def memory(self, set_id: str) -> int | None:
         """The cap on memory in bytes; None if there is no group."""
         group = self._memory / self._root / _checked(set_id)
-        return _number(group / _LIMIT[self._version])
+        return usage.number(group / _LIMIT[self._version])
 
     def used(self, set_id: str, container: str = "") -> int:
         """Memory in use, in bytes, that the kernel cannot simply drop.
@@ -268,7 +268,7 @@ class Slices:
     def memory(self, set_id: str) -> int | None:
         """The cap on memory in bytes; None if there is no group."""
         version, group = self._group(set_id)
-        return _number(group / _LIMIT[version])
+        return usage.number(group / _LIMIT[version])
 
     def used(self, set_id: str, container: str = "") -> int:
         """As :meth:`Groups.used`."""
@@ -377,27 +377,14 @@ def _limits(
     )
 
 
-def _number(file: pathlib.Path) -> int | None:
-    """What a file of a group says; None for "max", or if it is not there."""
-    try:
-        text = file.read_text().strip()
-    except OSError:
-        return None
-    return int(text) if text.isdecimal() else None
-
-
 def _used(group: pathlib.Path, version: int) -> int:
-    total = _number(group / _USAGE[version])
+    total = usage.number(group / _USAGE[version])
     if total is None:
         return 0
     prefix = "total_" if version == 1 else ""
-    files = {f"{prefix}inactive_file", f"{prefix}active_file"}
-    try:
-        lines = (group / "memory.stat").read_text().splitlines()
-    except OSError:
-        return total
-    stat = dict(line.split(" ", 1) for line in lines)
-    return max(0, total - sum(int(stat.get(name, 0)) for name in files))
+    stat = usage.pairs(group / "memory.stat")
+    files = (f"{prefix}inactive_file", f"{prefix}active_file")
+    return max(0, total - sum(stat.get(name, 0) for name in files))
 
 
 def _write(files: list[pathlib.Path], value: int) -> None:

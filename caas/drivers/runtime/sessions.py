@@ -7,6 +7,8 @@ import pathlib
 import select
 import signal
 
+from caas.drivers.runtime.membership import is_of, text_of
+
 #: Seconds that processes have between SIGHUP and SIGKILL.
 GRACE = 2.0
 #: Seconds between two looks at whether they have ended.
@@ -43,11 +45,7 @@ class Leader:
         """
         self.pid = pid
         self._fd = os.pidfd_open(pid)
-        try:
-            groups = (_PROC / str(pid) / "cgroup").read_text("ascii")
-        except OSError:
-            groups = ""
-        if runtime_id not in groups:
+        if not is_of(text_of(pid), runtime_id):
             self.close()
             raise ProcessLookupError(pid)
 

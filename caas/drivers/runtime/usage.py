@@ -16,23 +16,23 @@ def read(version: int, mount: pathlib.Path, name: pathlib.Path) -> Usage:
 
 def _of_v1(mount: pathlib.Path, name: pathlib.Path) -> Usage:
     memory, pids = mount / "memory" / name, mount / "pids" / name
-    cpu, blkio = _pairs(mount / "cpu" / name / "cpu.stat"), mount / "blkio"
-    stat = _pairs(memory / "memory.stat")
-    used = _number(memory / "memory.usage_in_bytes")
-    limit = _number(memory / "memory.limit_in_bytes")
+    cpu, blkio = pairs(mount / "cpu" / name / "cpu.stat"), mount / "blkio"
+    stat = pairs(memory / "memory.stat")
+    used = number(memory / "memory.usage_in_bytes")
+    limit = number(memory / "memory.limit_in_bytes")
     moved = _v1_io(blkio / name / "blkio.throttle.io_service_bytes_recursive")
     done = _v1_io(blkio / name / "blkio.throttle.io_serviced_recursive")
     return Usage(
-        cpu_ns=_number(mount / "cpuacct" / name / "cpuacct.usage"),
+        cpu_ns=number(mount / "cpuacct" / name / "cpuacct.usage"),
         periods=cpu.get("nr_periods"),
         throttled_periods=cpu.get("nr_throttled"),
         throttled_ns=cpu.get("throttled_time"),
         memory_bytes=used,
         working_set_bytes=_working_set(used, stat.get("total_inactive_file")),
-        peak_bytes=_number(memory / "memory.max_usage_in_bytes"),
+        peak_bytes=number(memory / "memory.max_usage_in_bytes"),
         limit_bytes=limit if limit and limit < _NO_LIMIT else None,
-        pids=_number(pids / "pids.current"),
-        pids_limit=_number(pids / "pids.max"),
+        pids=number(pids / "pids.current"),
+        pids_limit=number(pids / "pids.max"),
         read_bytes=moved.get("Read"),
         written_bytes=moved.get("Write"),
         reads=done.get("Read"),
@@ -41,8 +41,8 @@ def _of_v1(mount: pathlib.Path, name: pathlib.Path) -> Usage:
 
 
 def _of_v2(group: pathlib.Path) -> Usage:
-    cpu, stat = _pairs(group / "cpu.stat"), _pairs(group / "memory.stat")
-    used = _number(group / "memory.current")
+    cpu, stat = pairs(group / "cpu.stat"), pairs(group / "memory.stat")
+    used = number(group / "memory.current")
     moved = _v2_io(_lines(group / "io.stat"))
     return Usage(
         cpu_ns=_thousand(cpu.get("usage_usec")),
@@ -51,10 +51,10 @@ def _of_v2(group: pathlib.Path) -> Usage:
         throttled_ns=_thousand(cpu.get("throttled_usec")),
         memory_bytes=used,
         working_set_bytes=_working_set(used, stat.get("inactive_file")),
-        peak_bytes=_number(group / "memory.peak"),
-        limit_bytes=_number(group / "memory.max"),
-        pids=_number(group / "pids.current"),
-        pids_limit=_number(group / "pids.max"),
+        peak_bytes=number(group / "memory.peak"),
+        limit_bytes=number(group / "memory.max"),
+        pids=number(group / "pids.current"),
+        pids_limit=number(group / "pids.max"),
         read_bytes=moved.get("rbytes"),
         written_bytes=moved.get("wbytes"),
         reads=moved.get("rios"),
@@ -78,13 +78,14 @@ def _lines(file: pathlib.Path) -> list[list[str]]:
         return []
 
 
-def _number(file: pathlib.Path) -> int | None:
+def number(file: pathlib.Path) -> int | None:
     """None for "max", or if it is not there."""
     lines = _lines(file)
     return int(lines[0][0]) if lines and lines[0][0].isdecimal() else None
 
 
-def _pairs(file: pathlib.Path) -> dict[str, int]:
+def pairs(file: pathlib.Path) -> dict[str, int]:
+    """Of lines such as ``nr_periods 12``; none if it is not there."""
     return {w[0]: int(w[1]) for w in _lines(file) if len(w) == 2}
 
 

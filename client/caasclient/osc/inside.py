@@ -6,10 +6,12 @@ import json
 import signal
 import socket
 import socketserver
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
 
+from openstack import exceptions as sdk_exceptions
 from osc_lib import exceptions
 from osc_lib.cli import parseractions
 
@@ -93,6 +95,10 @@ class ExecContainer(_OnContainer):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         args = parsed_args
+        if args.tty and args.interactive and not terminal.is_terminal():
+            raise exceptions.CommandError(
+                "The standard input is no terminal; leave out --tty."
+            )
         width, height = terminal.size() if args.tty else (None, None)
         env = dict(args.env or {})
         if args.tty:
@@ -148,6 +154,8 @@ class AttachContainer(_OnContainer):
             reason=args.reason,
         ) as stream:
             if not raw:
+                if args.interactive:
+                    terminal.feed(stream)
                 return _until_interrupted(stream)
             return terminal.join(stream, raw=True, typed=True, detach=True)
 
@@ -438,12 +446,21 @@ class ForwardContainer(_OnContainer):
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                with caas.forward(
-                    of, args.container, port, reason=args.reason
-                ) as stream:
-                    _pump(self.request, stream)
+                try:
+                    with caas.forward(
+                        of, args.container, port, reason=args.reason
+                    ) as stream:
+                        _pump(self.request, stream)
+                except sdk_exceptions.SDKException as error:
+                    print(base.sentence(error), file=sys.stderr)  # noqa: T201
 
-        with _Forwarder(("127.0.0.1", local), Handler) as server:
+        try:
+            server = _Forwarder(("127.0.0.1", local), Handler)
+        except (OSError, OverflowError) as error:
+            raise exceptions.CommandError(
+                f"Port {local} of this machine cannot be listened at: {error}."
+            ) from error
+        with server:
             at = server.server_address[1]
             print(  # noqa: T201
                 f"127.0.0.1:{at} leads to port {port}; ctrl-c ends it.",

@@ -102,10 +102,16 @@ def join(
     """
     with _raw() if raw else contextlib.nullcontext(), _signals(stream, raw):
         if typed:
-            threading.Thread(
-                target=_send, args=(stream, detach and raw), daemon=True
-            ).start()
+            feed(stream, detach=detach and raw)
         return show(stream)
+
+
+def feed(stream: Stream, *, detach: bool = False) -> None:
+    """Send what is typed, on a thread, for as long as this process runs.
+
+    :param detach: :data:`DETACH` ends the stream.
+    """
+    threading.Thread(target=_send, args=(stream, detach), daemon=True).start()
 
 
 def _send(stream: Stream, detach: bool) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -368,6 +369,39 @@ def test_nothing_but_sessions_is_there(whole: Whole) -> None:
 def test_more_sessions_than_allowed_are_refused(whole: Whole) -> None:
     with whole.console(max_sessions=1), whole.open():
         assert _refused(whole.ask(), "u1") == 503
+
+
+def test_who_comes_and_goes_at_once_leaves_nothing(
+    whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word after the request, not even a farewell."""
+    monkeypatch.setattr(server, "HANDSHAKE", 0.2)
+    with whole.console(max_sessions=2):
+        for _ in range(3):
+            session = whole.ask()
+            host, _, path = session["url"].removeprefix("ws://").partition("/")
+            name, _, port = host.partition(":")
+            with socket.create_connection((name, int(port)), 5) as connection:
+                connection.sendall(
+                    f"GET /{path} HTTP/1.1\r\nHost: {host}\r\n"
+                    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                    "Sec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+                    "Sec-WebSocket-Protocol: caas-stream-v1, "
+                    f"caas-token.{session['token']}\r\n"
+                    "X-Auth-Token: u1\r\n\r\n".encode()
+                )
+                # a reset, and no answer is looked at
+                connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0" + bytes(4)
+                )
+            until = time.monotonic() + 10
+            while whole.session(session["id"])["status"] not in (
+                "PENDING",
+                "ENDED",
+            ):
+                assert time.monotonic() < until
+                time.sleep(0.02)
 
 
 def test_a_silent_shell_ends(whole: Whole) -> None:

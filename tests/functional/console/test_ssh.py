@@ -302,7 +302,8 @@ def test_more_than_one(gateway: Gateway) -> None:
 
 
 def test_a_key_of_two_users(gateway: Gateway) -> None:
-    """Each set by the user who may; the older pair first."""
+    """A public key is no secret: who adds that of somebody else can neither
+    lure them nor shut them out."""
     gateway.set()
     gateway.set("u2:p2:member", name="theirs")
     key = gateway.key()
@@ -315,6 +316,11 @@ def test_a_key_of_two_users(gateway: Gateway) -> None:
     )
     gateway.identity.roles["u2"] = {"p1": "member", "p2": "member"}
     for wanted in ("web", "theirs"):
+        done = gateway.ssh(key, wanted, "true")
+        assert done.code == 255
+        assert f"log in as USER/{wanted}" in done.err
+    assert gateway.ssh(key, "u3/web", "true").code == 255
+    for wanted in ("u1/web", "u2/theirs"):
         assert gateway.ssh(key, wanted, "true").code == 0
     answer = gateway.service.request(
         "GET", "/v1/sessions?sort_dir=asc&all_projects=true"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from caas.agent.logs import of_host
 from caas.agent.streams import archives, server, verbs
 from caas.drivers.runtime.docker import DockerRuntime
 from caas.model import streams, wire
@@ -47,9 +48,7 @@ class Door:
                 ),
                 proxy_name="caas-console",
             ),
-            verbs.verbs(
-                self.sets, self.runtime, process.former_logs(conf), limits
-            ),
+            verbs.verbs(self.sets, self.runtime, of_host(conf), limits),
             first=self.runtime.end_left,
         )
         self.port = self.server.start()

@@ -16,6 +16,7 @@ import docker.errors
 
 from caas.agent import main, state
 from caas.agent.fitness.look import Fitness
+from caas.agent.logs import of_host
 from caas.model import spec, wire
 from caas.model.states import Desired, Phase
 from tests.scripted import Conductor, deleted
@@ -75,7 +76,7 @@ class Host:
             self._state,
             self.conductor.sync,
             **({"look": Fitness(conf).look} if self.looks else {}),
-            former=process.former_logs(conf),
+            former=of_host(conf),
         )
         self.conductor.agent = self.agent
         self.agent.start()

@@ -16,7 +16,7 @@ from oslo_config import cfg
 from caas import conf as caas_conf
 from caas.agent import main, state
 from caas.agent.hands import Drivers
-from caas.agent.logs import FormerLogs
+from caas.agent.logs import of_host
 from caas.drivers.image.archive import ArchiveImage
 from caas.drivers.network.bridge import BridgeNetwork
 from caas.drivers.runtime.docker import DockerRuntime
@@ -40,14 +40,6 @@ def drivers(conf: cfg.ConfigOpts) -> Drivers:
         BridgeNetwork(conf),
         DirectoryVolume(conf),
         ArchiveImage(conf),
-    )
-
-
-def former_logs(conf: cfg.ConfigOpts) -> FormerLogs:
-    return FormerLogs(
-        pathlib.Path(conf.agent.state_path, "logs"),
-        conf.docker.log_former,
-        conf.docker.log_former_mb,
     )
 
 
@@ -93,7 +85,7 @@ def run(
         drivers(conf),
         state.State(pathlib.Path(conf.agent.state_path) / "agent"),
         line.sync,
-        former=former_logs(conf),
+        former=of_host(conf),
     )
     agent.start()
     line.listen(agent)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 from caasclient.sdk.streams import Data, Stream, StreamError
 
 from tests.system.cloud import Cloud, Engines, wait_for
@@ -252,6 +253,17 @@ def test_a_token_of_somebody_else_is_refused(
     assert {"another user", "used before"} == {
         " ".join(e.reason.rstrip(".").split()[-2:]) for e in refused
     }
+
+
+def test_a_token_that_keystone_does_not_know(stack: Stack) -> None:
+    """Is no outage of Keystone."""
+    port = stack.settings["QUICKSTART_CAAS_PORT"]
+    answer = requests.get(
+        f"http://127.0.0.1:{port}/v1/sets",
+        headers={"X-Auth-Token": "gAAAA-none"},
+        timeout=30,
+    )
+    assert answer.status_code == 401
 
 
 def test_nobody_enters_infra(stack: Stack, one: dict[str, Any]) -> None:

@@ -297,3 +297,22 @@ def test_logs_are_followed_to_the_end_of_the_container(host, run):
     )
     done = run(host.options, "logs", "web", "-f", "--tail", "10")
     assert done.stdout == "begun\nended\n"
+
+
+def test_logs_of_what_it_was_before(host, run):
+    host.start()
+
+    def web(word):
+        command = ("sh", "-c", f"echo {word}; exec sleep 1000")
+        return host.container("web", command=command)
+
+    one = host.create(web("first"))
+    before = host.containers(one)["web"]["Id"]
+    until(lambda: run(host.options, "logs", "web").stdout == "first\n")
+    host.change(one, containers=(web("second"),))
+    until(lambda: host.containers(one).get("web", {}).get("Id") != before)
+    until(lambda: run(host.options, "logs", "web").stdout.count("\n") == 2)
+    host.stop()
+    done = run(host.options, "logs", "web")
+    assert (done.stdout, done.stderr) == ("first\nsecond\n", "")
+    assert run(host.options, "logs", "web", "--tail", "1").stdout == "second\n"
