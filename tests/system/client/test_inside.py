@@ -193,13 +193,16 @@ def _below(pid: int) -> Iterator[str]:
 def test_a_killed_process_is_noticed_and_nothing_is_left(
     stack: Stack,
     cloud: Cloud,
+    admin: Cloud,
     engines: Engines,
     one: dict[str, Any],
     shell: Stream,
     victim: str,
 ) -> None:
     if victim == "caas-agent" and stack.settings["QUICKSTART_HOSTS"] != "0":
-        victim = "caas-agent-1"
+        found = admin.show(one["id"])
+        assert found is not None
+        victim += f"-{found['host'].rpartition('-')[2]}"
     began = time.monotonic()
     os.kill(stack.pid(victim), signal.SIGKILL)
     with pytest.raises(StreamError):

@@ -241,7 +241,11 @@ def test_no_privileges_and_bounded_logs(
         assert host["RestartPolicy"]["Name"] == "no"
         assert host["LogConfig"] == {
             "Type": "json-file",
-            "Config": {"max-size": "10m", "max-file": "3"},
+            "Config": {
+                "max-size": "10m",
+                "max-file": "3",
+                "compress": "false",
+            },
         }
         assert host["PidsLimit"] > 0
     status = run_in(api, there, "cat /proc/1/status")
