@@ -150,7 +150,12 @@ def _rows(
 def _words(described: dict[str, Any], schema: dict[str, Any]) -> str:
     parts = [str(described.get("description", "")).replace("`", "``")]
     if "enum" in schema:
-        shown = ", ".join(f"``{v}``" for v in schema["enum"] if v is not None)
+        # no literal is empty in reStructuredText
+        shown = ", ".join(
+            f"``{v}``" if v != "" else "an empty string"
+            for v in schema["enum"]
+            if v is not None
+        )
         parts.append(f"One of {shown}.")
     if "default" in schema:
         parts.append(f"Default: ``{schema['default']!r}``.")
