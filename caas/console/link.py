@@ -87,10 +87,6 @@ class Link:
         """
         await self._socket.send(message)
 
-    async def tell(self, what: str, value: Any = True) -> None:
-        """Send a message such as ``{"eof": true}``."""
-        await self._socket.send(json.dumps({what: value}))
-
     async def messages(self) -> AsyncIterator[str | bytes]:
         """What the agent sends, as it is, to the last one.
 

@@ -16,7 +16,7 @@ from caas.core.deps import Deps
 from caas.model.containers import Container
 from caas.model.hosts import Host
 from caas.model.query import Query
-from caas.model.sessions import RECORDABLE, SECRET, Session
+from caas.model.sessions import RECORDABLE, Session
 from caas.model.sets import Set
 from caas.model.states import ContainerStatus, HostStatus
 from caas.model.streams import Ask, Look, Verb
@@ -425,8 +425,3 @@ def _event(session: Session, result: str, reason: str = "") -> dict[str, Any]:
             **({"why": session.reason} if session.reason else {}),
         },
     }
-
-
-def shown(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments as others may see them."""
-    return {k: v for k, v in arguments.items() if k not in SECRET}

@@ -59,6 +59,11 @@ class Session:
     message: str = ""
     exit_code: int | None = None
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Its arguments without those that may hold secrets."""
+        return {k: v for k, v in self.arguments.items() if k not in SECRET}
+
     def status(self, now: datetime.datetime) -> SessionStatus:
         if self.ended_at is not None:
             return SessionStatus.ENDED

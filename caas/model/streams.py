@@ -42,7 +42,7 @@ LARGEST = 1 << 16
 LARGEST_TEXT = 1 << 20
 
 #: Codes of websocket closure (RFC 6455, section 7.4.1).
-NORMAL, GOING_AWAY, POLICY, FAILED, BUSY = 1000, 1001, 1008, 1011, 1013
+NORMAL, POLICY = 1000, 1008
 
 STARTED = "started"
 RESULT = "result"

@@ -76,9 +76,6 @@ def begin(
     client: str,
 ) -> bool:
     """Use its token up.  :returns: False: it was used, or is too old."""
-    kept = {
-        k: v for k, v in session.arguments.items() if k not in model.SECRET
-    }
     done = conn.execute(
         t.update()
         .where(
@@ -87,7 +84,9 @@ def begin(
             t.c.ended_at.is_(None),
             t.c.expires_at > now,
         )
-        .values(started_at=now, proxy=proxy, client=client, arguments=kept)
+        .values(
+            started_at=now, proxy=proxy, client=client, arguments=session.shown
+        )
     )
     return done.rowcount == 1
 

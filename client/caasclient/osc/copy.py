@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from osc_lib import exceptions
 
+from caasclient.osc.inside import add_reason
 from caasclient.osc.sets import OnSets
 from caasclient.sdk.streams import STDOUT, Data, Stream, StreamError
 
@@ -30,11 +31,7 @@ class CopyContainer(OnSets):
         parser = super().get_parser(prog_name)
         parser.add_argument("source", metavar="<source>")
         parser.add_argument("destination", metavar="<destination>")
-        parser.add_argument(
-            "--reason",
-            metavar="<text>",
-            help="Why it is done; kept with the session",
-        )
+        add_reason(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ class _OnContainer(OnSets):
         return parser
 
 
-def _add_reason(parser: argparse.ArgumentParser) -> None:
+def add_reason(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reason",
         metavar="<text>",
@@ -90,7 +90,7 @@ class ExecContainer(_OnContainer):
             help="Add to its environment (repeat for several)",
         )
         _add_record(parser)
-        _add_reason(parser)
+        add_reason(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
@@ -136,7 +136,7 @@ class AttachContainer(_OnContainer):
             "made with it",
         )
         _add_record(parser)
-        _add_reason(parser)
+        add_reason(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
@@ -200,7 +200,7 @@ class _Logs(OnSets):
             action="store_true",
             help="Begin each line with its time",
         )
-        _add_reason(parser)
+        add_reason(parser)
         return parser
 
     def open(self, args: argparse.Namespace, container: str | None) -> Stream:
@@ -256,7 +256,7 @@ class TailContainer(_OnContainer):
         parser.add_argument(
             "--follow", "-f", action="store_true", help="Wait for more"
         )
-        _add_reason(parser)
+        add_reason(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
@@ -429,7 +429,7 @@ class ForwardContainer(_OnContainer):
             metavar="[<local-port>:]<port>",
             help="0 as the local port for one that is free",
         )
-        _add_reason(parser)
+        add_reason(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:

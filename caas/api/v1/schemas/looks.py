@@ -2,6 +2,7 @@
 
 from caas.api.schema import Definition
 from caas.api.v1.schemas import common
+from caas.api.v1.schemas.sessions import PATH
 
 
 def _counter(description: str) -> Definition:
@@ -170,11 +171,7 @@ FILES = common.one(
 FILES_QUERY = common.obj(
     {
         "path": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 4096,
-            "pattern": r"^/[^\x00]*\Z",
-            "x-must": "be an absolute path",
+            **PATH,
             "description": "Of a folder, or of one file.",
         }
     }

@@ -113,7 +113,7 @@ _STDIN: dict[str, Definition] = {
         "description": "Data will be sent to it.",
     }
 }
-_PATH: Definition = {
+PATH: Definition = {
     "type": "string",
     "minLength": 1,
     "maxLength": 4096,
@@ -172,15 +172,15 @@ _LOGS: dict[str, Definition] = {
 LOGS = _session(_LOGS)
 
 DOWNLOAD = _session(
-    {"path": {**_PATH, "description": "Of a file or folder."}}, ("path",)
+    {"path": {**PATH, "description": "Of a file or folder."}}, ("path",)
 )
 UPLOAD = _session(
-    {"path": {**_PATH, "description": "Of the folder to unpack in."}},
+    {"path": {**PATH, "description": "Of the folder to unpack in."}},
     ("path",),
 )
 TAIL = _session(
     {
-        "path": {**_PATH, "description": "Of a file."},
+        "path": {**PATH, "description": "Of a file."},
         "lines": {
             "type": "integer",
             "minimum": 0,

@@ -4,7 +4,7 @@ import datetime
 from typing import Any
 
 from caas.api.v1.views import common
-from caas.model.sessions import SECRET, Session
+from caas.model.sessions import Session
 
 
 def session(item: Session, url: str, now: datetime.datetime) -> dict[str, Any]:
@@ -16,9 +16,7 @@ def session(item: Session, url: str, now: datetime.datetime) -> dict[str, Any]:
         "set_name": item.set_name,
         "container_id": item.container_id,
         "container": item.container,
-        "arguments": {
-            k: v for k, v in item.arguments.items() if k not in SECRET
-        },
+        "arguments": item.shown,
         "reason": item.reason,
         "recorded": item.recorded,
         "user_id": item.user_id,
