@@ -39,6 +39,23 @@ def enter():
         os.execv(python, [str(python), *sys.argv])
 
 
+def settings():
+    """Of the quickstart, by name."""
+    return dict(
+        line.split("=", 1)
+        for line in (DIR / "settings").read_text().splitlines()
+    )
+
+
+def login():
+    """User and password of project demo."""
+    import yaml
+
+    clouds = yaml.safe_load((DIR / "clouds.yaml").read_text())["clouds"]
+    auth = clouds["caas-demo"]["auth"]
+    return auth["username"], auth["password"]
+
+
 def cloud(name="caas-demo"):
     """The SDK's connection, with ``caas`` known to it."""
     import caasclient.sdk

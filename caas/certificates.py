@@ -1,15 +1,17 @@
-"""Certificates by which proxies and agents know each other.
+"""Certificates by which proxies and agents know each other, and the registry.
 
-An authority of the cloud's own signs for both: hosts are servers and bear
-their name, proxies are clients and bear one that agents ask for.  The profile
-is that of RFC 5280; what a certificate may be used for is in its extended key
-usage, so that a host's is of no use to pose as a proxy.
+An authority of the cloud's own signs for all: hosts are servers and bear
+their name, proxies are clients and bear one that agents ask for, other servers
+bear what clients call them.  The profile is that of RFC 5280; what a
+certificate may be used for is in its extended key usage, so that a host's is
+of no use to pose as a proxy.
 """
 
 import datetime
 import ipaddress
 import os
 import pathlib
+from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,11 +21,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from caas import exception
 
 AUTHORITY = "ca"
-HOST, PROXY = "host", "proxy"
+HOST, PROXY, SERVER = "host", "proxy", "server"
 
 _USAGE = {
     HOST: ExtendedKeyUsageOID.SERVER_AUTH,
     PROXY: ExtendedKeyUsageOID.CLIENT_AUTH,
+    SERVER: ExtendedKeyUsageOID.SERVER_AUTH,
 }
 # The clocks of two machines may differ.
 _EARLIER = datetime.timedelta(hours=1)
@@ -51,14 +54,20 @@ def authority(folder: pathlib.Path, days: int = 3650) -> pathlib.Path:
 
 
 def issue(
-    folder: pathlib.Path, role: str, name: str, days: int = 825
+    folder: pathlib.Path,
+    role: str,
+    name: str,
+    days: int = 825,
+    others: Sequence[str] = (),
 ) -> pathlib.Path:
     """Make a key and have the authority in ``folder`` sign for it.
 
-    :param role: ``host`` or ``proxy``.
+    :param role: ``host``, ``proxy`` or ``server``.
     :param name: of the host (``[DEFAULT] host`` of its agent), or the one
-        that agents want of proxies (``[streams] proxy_name``).
+        that agents want of proxies (``[streams] proxy_name``), or the one of
+        the files of a server.
     :param days: for which it is good.
+    :param others: of a server: names and addresses clients know it by.
     :returns: the file of the certificate; the key lies beside it.
     :raises BadRequest: a certificate cannot bear the name.
     :raises NotFound: there is no authority in ``folder``.
@@ -84,7 +93,10 @@ def issue(
         .add_extension(_key_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([_USAGE[role]]), critical=True)
         .add_extension(
-            x509.SubjectAlternativeName([_general(name)]), critical=False
+            x509.SubjectAlternativeName(
+                [_general(one) for one in (name, *others)]
+            ),
+            critical=False,
         )
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(

@@ -1,5 +1,6 @@
 """Who asks: the request context, made from Keystone's headers."""
 
+from collections.abc import Callable
 from typing import Any
 
 from oslo_context import context
@@ -11,6 +12,8 @@ class RequestContext(context.RequestContext):
     """oslo.context's, with the service catalog for calls on behalf of users.
 
     :ivar service_catalog: as keystonemiddleware passes it, None without.
+    :ivar over_locks: whether the user may change what is locked.
+    :ivar all_flavors: whether the user sees flavors of any project.
     """
 
     def __init__(
@@ -18,6 +21,8 @@ class RequestContext(context.RequestContext):
     ) -> None:
         super().__init__(**kw)
         self.service_catalog = service_catalog
+        self.over_locks: Callable[[], bool] = lambda: False
+        self.all_flavors: Callable[[], bool] = lambda: False
 
     @property
     def project_scope(self) -> str:

@@ -33,7 +33,68 @@ class Conflict(CaasError):
     code = 409
 
 
+class NameUnknown(NotFound):
+    """Of a namespace or a repository."""
+
+
+class BlobUnknown(NotFound):
+    pass
+
+
+class UploadUnknown(NotFound):
+    pass
+
+
+class ManifestUnknown(NotFound):
+    pass
+
+
+class ManifestBlobUnknown(NotFound):
+    """A manifest refers to what is not there."""
+
+
+class ManifestInvalid(BadRequest):
+    pass
+
+
+class DigestInvalid(BadRequest):
+    """The bytes are not those that were announced."""
+
+
+class SizeInvalid(BadRequest):
+    """There are more or fewer bytes than were announced."""
+
+
+class RangeInvalid(CaasError):
+    """A piece that does not go on where the one before ended.
+
+    :ivar size: how many bytes there are.
+    """
+
+    code = 416
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
 class Unavailable(CaasError):
     """Something caas needs does not answer; trying again may help."""
 
     code = 503
+
+
+class LoginRefused(CaasError):
+    """Who says who he is cannot show it; ``docker login`` wants 401."""
+
+    code = 401
+
+
+class TooManyRequests(CaasError):
+    """:ivar seconds: after which trying again makes sense."""
+
+    code = 429
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds

@@ -1,9 +1,10 @@
 """Messages between processes, over oslo.messaging.
 
-Two topics: any conductor takes ``look_again`` and ``sync``; each agent takes
-``assign`` under the name of its host.  A message is a hint, never the truth:
-one that is lost is made good by the sweep of the conductor or by the next
-``sync``.  So nothing here is durable, and nobody waits for a cast.
+Two topics: any conductor takes ``look_again``, ``look_for_jobs``, ``sync`` and
+``inputs``; each agent takes ``assign`` under the name of its host.  A message
+is a hint, never the truth: one that is lost is made good by the sweep of the
+conductor or by the next ``sync``.  So nothing here is durable, and nobody
+waits for a cast.
 """
 
 import logging
@@ -89,8 +90,9 @@ def conductor_server(transport: Any, host: str, endpoint: object) -> Any:
     """A server, not yet started, for what conductors are told and asked.
 
     :param host: name of this conductor.
-    :param endpoint: exposes ``look_again(ctx, set_ids)`` and
-        ``sync(ctx, report)``.
+    :param endpoint: exposes ``look_again(ctx, set_ids)``,
+        ``look_for_jobs(ctx)``, ``sync(ctx, report)`` and
+        ``inputs(ctx, host, set_id)``.
     """
     return _server(transport, CONDUCTOR_TOPIC, host, endpoint)
 
@@ -140,9 +142,23 @@ class ConductorClient:
 
         :raises Unavailable: no answer; whether it arrived is unknown.
         """
+        answer: dict[str, Any] = self._call("sync", report=report)
+        return answer
+
+    def inputs(self, host: str, set_id: str) -> dict[str, Any] | None:
+        """What was handed into a set of this host; None if it is not here.
+
+        :raises Unavailable: no answer.
+        """
+        answer: dict[str, Any] | None = self._call(
+            "inputs", host=host, set_id=set_id
+        )
+        return answer
+
+    def _call(self, method: str, **arguments: Any) -> Any:
         try:
-            answer: dict[str, Any] = self._client.call(
-                RequestContext(overwrite=False), "sync", report=report
+            return self._client.call(
+                RequestContext(overwrite=False), method, **arguments
             )
         except Exception as error:
             # Each layer of the driver has errors of its own.
@@ -150,7 +166,6 @@ class ConductorClient:
                 "No conductor has answered: "
                 f"{str(error) or type(error).__name__}"
             ) from error
-        return answer
 
 
 #: A cast: client, context, method and its arguments.
@@ -174,6 +189,10 @@ class Sender:
         self._put(
             self._conductors, ctx, "look_again", {"set_ids": list(set_ids)}
         )
+
+    def look_for_jobs(self, ctx: RequestContext) -> None:
+        """Have any conductor take up a job that waits for one."""
+        self._put(self._conductors, ctx, "look_for_jobs", {})
 
     def assign(self, host: str, message: dict[str, Any]) -> None:
         """Tell the agent of ``host`` what changed of its list."""

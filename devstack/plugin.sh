@@ -32,7 +32,13 @@ function preinstall_caas {
 function install_caas {
     # Not setup_develop, which wants a setup.cfg.
     pip_install -e "${CAAS_DIR}[mysql,postgresql]"
+    if is_service_enabled caas-registry; then
+        pip_install gunicorn
+    fi
     pip_install -e "$CAAS_DIR/client"
+    if is_service_enabled g-api; then
+        pip_install -e "$CAAS_DIR/glance"
+    fi
 }
 
 function configure_caas {
@@ -64,9 +70,11 @@ function configure_caas_controller {
         (umask 077 && "$(get_python_exec_prefix)/caas-manage" pull_key >"$key_file")
     fi
     iniset "$CAAS_CONF" pull keys "$(cat "$key_file")"
-    iniset "$CAAS_CONF" pull endpoint "$CAAS_URL"
+    iniset "$CAAS_CONF" registry public_url "$CAAS_REGISTRY_URL"
     configure_caas_certificate authority
     configure_caas_certificate proxy
+    configure_caas_certificate server caas-registry \
+        localhost 127.0.0.1 "$CAAS_SERVICE_HOST"
     iniset "$CAAS_CONF" proxy ca_file "$CAAS_CERTIFICATES/ca.crt"
     iniset "$CAAS_CONF" proxy cert_file "$CAAS_CERTIFICATES/caas-console.crt"
     iniset "$CAAS_CONF" proxy key_file "$CAAS_CERTIFICATES/caas-console.key"
@@ -76,6 +84,8 @@ function configure_caas_controller {
     iniset "$CAAS_CONF" ssh listen 0.0.0.0
     iniset "$CAAS_CONF" ssh port "$CAAS_SSH_PORT"
     iniset "$CAAS_CONF" ssh host_key_file "$CAAS_SSH_HOST_KEY"
+    sudo install -d -m 0700 -o "$STACK_USER" "$DATA_DIR/caas-spool"
+    iniset "$CAAS_CONF" registry spool_path "$DATA_DIR/caas-spool"
     iniset "$CAAS_CONF" console listen 0.0.0.0
     iniset "$CAAS_CONF" console port "$CAAS_CONSOLE_PORT"
     iniset "$CAAS_CONF" console url "ws://$CAAS_SERVICE_HOST:$CAAS_CONSOLE_PORT"
@@ -85,6 +95,22 @@ function configure_caas_controller {
         "" ":$CAAS_SERVICE_PORT" caas-api
     iniset "$CAAS_UWSGI_CONF" uwsgi need-app true
     iniset "$CAAS_UWSGI_CONF" uwsgi http-chunked-input true
+}
+
+# As doc/source/admin/glance.rst says.
+function configure_caas_glance {
+    local paste=${GLANCE_CONF_DIR:-/etc/glance}/glance-api-paste.ini
+    if [[ $CAAS_GLANCE_FILTER == True ]] && ! grep -q '^\[filter:caas\]' "$paste"; then
+        sed -i 's/^\(keystone.* = .*\bcontext\b\)/\1 caas/' "$paste"
+        sed "s|^caas_url = .*|caas_url = $CAAS_URL|" \
+            "$CAAS_DIR/etc/caas/glance-filter.ini" >>"$paste"
+    fi
+    "$(get_python_exec_prefix)/glance-manage" \
+        --config-dir "${GLANCE_CONF_DIR:-/etc/glance}" \
+        db_load_metadefs "$CAAS_DIR/etc/caas/metadefs" merge prefer_new
+    if sudo systemctl --quiet is-active devstack@g-api.service; then
+        restart_service devstack@g-api.service
+    fi
 }
 
 # Made once; a second time it is there.
@@ -104,7 +130,8 @@ function configure_caas_agent {
     setup_logging "$CAAS_AGENT_CONF"
     iniset_rpc_backend caas "$CAAS_AGENT_CONF"
     iniset "$CAAS_AGENT_CONF" agent state_path "$CAAS_STATE_PATH"
-    iniset "$CAAS_AGENT_CONF" pull endpoint "$CAAS_URL"
+    iniset "$CAAS_AGENT_CONF" pull endpoint "$CAAS_REGISTRY_URL"
+    iniset "$CAAS_AGENT_CONF" pull ca_file "$CAAS_CERTIFICATES/ca.crt"
     if [[ -e $CAAS_CERTIFICATES/ca.key ]]; then
         configure_caas_certificate host "$host"
     fi
@@ -129,6 +156,13 @@ function start_caas {
     bin=$(get_python_exec_prefix)
     run_process caas-api \
         "$(which uwsgi) --procname-prefix caas-api --ini $CAAS_UWSGI_CONF"
+    # shellcheck disable=SC2086  # DevStack wants one word
+    run_process caas-registry \
+        "env CAAS_CONFIG_DIR=$CAAS_CONF_DIR $bin/gunicorn \
+--config $CAAS_DIR/etc/caas/caas-registry-gunicorn.conf.py \
+--bind 0.0.0.0:$CAAS_REGISTRY_PORT \
+--certfile $CAAS_CERTIFICATES/caas-registry.crt \
+--keyfile $CAAS_CERTIFICATES/caas-registry.key"
     run_process caas-conductor \
         "$bin/caas-conductor --config-dir $CAAS_CONF_DIR"
     run_process caas-console \
@@ -145,7 +179,8 @@ function start_caas {
 
 function stop_caas {
     local service
-    for service in caas-agent caas-ssh caas-console caas-conductor caas-api; do
+    for service in caas-agent caas-ssh caas-console caas-conductor \
+        caas-registry caas-api; do
         stop_process "$service"
     done
 }
@@ -175,6 +210,9 @@ elif [[ $1 == stack && $2 == post-config ]]; then
     configure_caas
     if is_caas_controller; then
         init_caas
+    fi
+    if is_service_enabled g-api; then
+        configure_caas_glance
     fi
 elif [[ $1 == stack && $2 == extra ]]; then
     echo_summary "Starting caas"

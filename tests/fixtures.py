@@ -135,7 +135,9 @@ class MariaDB(DatabaseServer):
             f"--socket={self.folder / 's'}",
             f"--pid-file={self.folder / 'pid'}",
             "--skip-networking",
-            "--innodb-buffer-pool-size=64M",
+            # one that starts removes the files of others that it finds there
+            f"--tmpdir={data}",
+            "--innodb-buffer-pool-size=128M",
             # nobody needs the data after a crash
             "--innodb-flush-log-at-trx-commit=0",
         ]

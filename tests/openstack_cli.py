@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 from openstackclient import shell
+from osc_lib import clientmanager
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,7 @@ def openstack(*argv: str, env: dict[str, str] | None = None) -> Done:
     :param env: the whole environment; nothing of ours gets in.
     """
     out, err = _Ours(), _Ours()
+    _forget_clients()
     with (
         _logging_as_it_is(),
         warnings.catch_warnings(),
@@ -47,6 +49,14 @@ def openstack(*argv: str, env: dict[str, str] | None = None) -> Done:
         except SystemExit as e:
             code = int(e.code or 0)
     return Done(code, out.getvalue(), err.getvalue())
+
+
+def _forget_clients() -> None:
+    """Those of a run before this one, maybe of another user: they are kept
+    with the class."""
+    for each in vars(clientmanager.ClientManager).values():
+        if isinstance(each, clientmanager.ClientCache):
+            each._handle = None
 
 
 class _Bytes:

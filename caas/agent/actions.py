@@ -39,6 +39,17 @@ class Limit(Action):
 
 
 @dataclasses.dataclass(frozen=True)
+class Show(Action):
+    """Write what containers are told of their set, and what its user handed
+    in, where they find it.
+
+    :ivar digest: of all of it, see :func:`caas.agent.told.digest`.
+    """
+
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True)
 class PrepareNetwork(Action):
     pass
 
@@ -222,6 +233,7 @@ BUILDING = (
     MakeVolume,
     MakeGroup,
     Limit,
+    Show,
     PrepareNetwork,
     Plug,
     Create,
@@ -229,4 +241,4 @@ BUILDING = (
 )
 
 #: Those after which what the engine has is as it was.
-HARMLESS = (EnsureImage, Probe)
+HARMLESS = (EnsureImage, Probe, Show)

@@ -56,6 +56,7 @@ def digest(container: spec.ContainerSpec) -> str:
         "pre_stop": [hook.command, float(hook.timeout)] if hook else None,
         "tty": container.tty or None,
         "stdin": container.stdin or None,
+        "builds": container.builds or None,
     }
     text = json.dumps(_said(fields), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

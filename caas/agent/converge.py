@@ -333,7 +333,9 @@ class _Branches(Plan):
         if missing or asleep:
             self._make_volume()
             self._group()
-        if not self.infra_up and not found.prepared:
+        if not self.informed:
+            self.do(act.Show(self.told))
+        if not self.infra_up and not self._linked:
             self.do(act.PrepareNetwork())
         for container in missing:
             image = container.spec.image.digest
@@ -346,11 +348,21 @@ class _Branches(Plan):
             return
         for container in missing:
             there = container.spec.image.digest in found.images
-            if there and self.has_place(container):
+            if there and self.has_place(container) and self.informed:
                 self.do(act.Create(container.spec.name))
 
+    @property
+    def _linked(self) -> bool:
+        """The network is ready for it, if it is to have one."""
+        return self.found.prepared or self.target.nic is None
+
     def _grounded(self, container: wire.WantedContainer) -> bool:
-        return self.has_place(container) and self.found.grouped
+        there = self.found.containers.get(container.spec.name)
+        # one that ran before finds what it found then, if need be
+        informed = self.informed or (there and there.state != "created")
+        return bool(
+            self.has_place(container) and self.found.grouped and informed
+        )
 
     def _make_volume(self) -> None:
         containers = self.target.containers
@@ -405,7 +417,7 @@ class _Branches(Plan):
         if not infra.running:
             # a business container starting now would miss the plugging
             alone = not any(isinstance(a, act.Start) for a in found.busy)
-            if alone and found.volume and found.grouped and found.prepared:
+            if alone and found.volume and found.grouped and self._linked:
                 self.do(act.Start(INFRA, 0))
             return []
         if wanted.nic is not None and not found.plugged:

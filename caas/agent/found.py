@@ -197,6 +197,7 @@ class Found:
     :ivar progress: what is said of images on their way, by digest.
     :ivar volume: and ``grouped``, ``prepared``, ``plugged``, and ``sub_paths``
         of the volume: made sure of in this run of the agent.
+    :ivar shown: digest of what containers are told: likewise.
     :ivar capped: likewise, of the cap on CPU time.
     :ivar limits: what the cgroup was last given in this run of the agent.
     :ivar released: nothing but containers can be left of the set.
@@ -221,6 +222,7 @@ class Found:
     volume: bool = False
     sub_paths: set[str] = dataclasses.field(default_factory=set)
     grouped: bool = False
+    shown: str = ""
     capped: bool = False
     limits: spec.Resources | None = None
     group: str | None = None
@@ -496,6 +498,7 @@ class Found:
             case act.Release():
                 self.volume = self.grouped = self.capped = False
                 self.sub_paths.clear()
+                self.shown = ""
                 self.prepared = self.plugged = False
                 self.group = self.limits = None
                 self.released = True
@@ -504,7 +507,7 @@ class Found:
             case act.Refresh():
                 return self.inventory(*result)
             case _:
-                self._container_done(action, result)
+                self._other_done(action, result)
         return []
 
     def _limited(
@@ -521,8 +524,10 @@ class Found:
         for there in self.containers.values():
             there.limits = members.get(there.id, there.limits)
 
-    def _container_done(self, action: act.Action, result: Any) -> None:
+    def _other_done(self, action: act.Action, result: Any) -> None:
         match action:
+            case act.Show(digest):
+                self.shown, self.released = digest, False
             case act.Create(name):
                 self.containers[name] = result
                 self.released = False

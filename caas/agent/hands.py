@@ -16,14 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from caas.agent import actions as act
-from caas.agent import config, probes
+from caas.agent import config, probes, told
 from caas.agent.found import Container, Found, iso
+from caas.agent.inputs import Handed, InputsError
 from caas.agent.logs import FormerLogs
 from caas.drivers.image import base as image_base
 from caas.drivers.network import base as network_base
 from caas.drivers.runtime import base as runtime_base
 from caas.drivers.volume import base as volume_base
-from caas.model import spec, wire
+from caas.model import inputs, spec, wire
 from caas.model.states import Desired
 
 LOG = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ DRIVER_ERRORS = (
     image_base.ImageError,
     network_base.NetworkError,
     volume_base.VolumeError,
+    InputsError,
 )
 
 
@@ -78,19 +80,25 @@ class Hands:
     :param tell: told what conductors are to know of images.
     :param former: keeps the logs of containers that are removed, if any are
         to be kept.
+    :param handed: what users handed into sets.
+    :param zone: of this host.
     :ivar images: references by digest that the engine is known to have.
     """
 
     def __init__(
         self,
         drivers: Drivers,
+        handed: Handed,
         netns: Callable[[int], str | None] = netns_of,
         ask: Ask = probes.probe,
         clock: Callable[[], float] = time.time,
         tell: Tell = lambda _event: None,
         former: FormerLogs | None = None,
+        zone: str = "",
     ) -> None:
         self.drivers = drivers
+        self._handed = handed
+        self._zone = zone
         self.images: dict[str, str] = {}
         self._netns = netns
         self._ask = ask
@@ -226,6 +234,8 @@ class Hands:
                 return functools.partial(
                     self._group, wanted, wanted.cpu_burst, members
                 )
+            case act.Show():
+                return functools.partial(self._show, wanted)
             case act.PrepareNetwork():
                 return functools.partial(
                     drivers.network.prepare, wanted.id, wanted.project_id
@@ -266,6 +276,21 @@ class Hands:
                 shares=config.shares(wanted),
             )
         return group, wanted.resources, members, not boost
+
+    def _show(self, wanted: wire.Wanted) -> Slow | None:
+        """A conductor may have to be asked, which takes its time."""
+        kept = self._handed.kept(wanted.id, wanted.inputs)
+        if kept is None:
+            return Slow(functools.partial(self._fetch, wanted))
+        self._write(wanted, kept)
+        return None
+
+    def _fetch(self, wanted: wire.Wanted) -> None:
+        self._write(wanted, self._handed.get(wanted.id, wanted.inputs))
+
+    def _write(self, wanted: wire.Wanted, handed: inputs.Inputs) -> None:
+        files = told.files(wanted, handed, self._zone)
+        self.drivers.runtime.show(wanted.id, files)
 
     def _stop(self, name: str, grace_period: int, found: Found) -> Call:
         there = found.containers[name]
@@ -355,13 +380,21 @@ class Hands:
             return start
         container = _container(wanted, name)
         hook = container.spec.hooks.pre_start
-        if hook is None:
+        new = there.state == "created" and bool(wanted.inputs)
+        if hook is None and not new:
             return start
-        made = config.hook(self._business(container, wanted, found), hook)
+        made = None
+        if hook is not None:
+            made = config.hook(self._business(container, wanted, found), hook)
 
         def call() -> runtime_base.RuntimeContainer:
+            files = self._files(wanted)
+            if new and files:
+                runtime.place(there.id, files)
+            if hook is None or made is None:
+                return start()
             try:
-                done = runtime.run(made, hook.timeout)
+                done = runtime.run(made, hook.timeout, files)
             except runtime_base.EngineError as error:
                 self._check_lost(error, container.spec.image)
                 raise
@@ -370,6 +403,11 @@ class Hands:
             return start()
 
         return functools.partial(Slow, call)
+
+    def _files(self, wanted: wire.Wanted) -> dict[str, bytes]:
+        """Those its user wants to be in each container, by path."""
+        handed = self._handed.get(wanted.id, wanted.inputs)
+        return {each.path: each.data for each in handed.files}
 
     def _probe(
         self,
@@ -542,6 +580,7 @@ class Hands:
             self.drivers.network.unplug(set_id)
             self.drivers.volume.delete(set_id)
             self.drivers.runtime.group(set_id, None)
+            self._handed.forget(set_id)
             if self._former is not None:
                 self._former.remove(set_id)
 

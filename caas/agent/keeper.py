@@ -6,6 +6,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from caas.agent import actions as act
@@ -13,6 +14,7 @@ from caas.agent import converge, status, validate
 from caas.agent.config import INFRA
 from caas.agent.found import Container, Found, Happening, iso
 from caas.agent.hands import DRIVER_ERRORS, Hands, ImageLostError, Slow
+from caas.agent.jobs import Jobs, Workshop
 from caas.agent.plan import Rules, Step
 from caas.agent.pool import Pool
 from caas.agent.state import State
@@ -51,6 +53,7 @@ class Shared:
 
     host: str
     hands: Hands
+    workshop: Workshop
     pool: Pool
     state: State
     books: Books
@@ -76,6 +79,7 @@ class Keeper:
 
     :param priority: the lower, the earlier its actions are carried out.
     :param wanted: what an earlier run was told of the set.
+    :param jobs: what it kept of jobs.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Keeper:
         shared: Shared,
         priority: float,
         wanted: list[wire.Wanted],
+        jobs: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.set_id = set_id
         self.found = found
@@ -92,6 +97,7 @@ class Keeper:
         self.priority = priority
         self.gone = False
         self._lock = threading.RLock()
+        self._jobs = Jobs(self, self._lock, shared.workshop, jobs)
         self._received: float | None = None
         self._take_in(wanted)
         self._reason = ""
@@ -108,6 +114,12 @@ class Keeper:
     @property
     def target(self) -> wire.Wanted | None:
         return self._wanted[-1] if self._wanted else None
+
+    @property
+    def jobs(self) -> set[str]:
+        """Ids of the jobs that are wanted."""
+        with self._lock:
+            return {job.id for w in self._wanted for job in w.jobs}
 
     def seen(self, incarnation: int) -> list[Seen] | None:
         """Its business containers, by Index; None for another incarnation."""
@@ -161,15 +173,18 @@ class Keeper:
             if self.gone:
                 return False
             self._read()
+            jobs = self._jobs.read(self.target)
             step = self._decide()
             self._tell(step)
-            self._save()
+            self.keep()
             self._sleep(step.wake)
             if step.phase == Phase.GONE and not self._wanted:
                 self.gone = True
                 self.shared.dropped(self)
             for action in step.actions:
                 self._begin(action)
+            for begin in jobs:
+                begin()
         return True
 
     def _begin(self, action: act.Action) -> None:
@@ -274,6 +289,7 @@ class Keeper:
                 containers=tuple(
                     dataclasses.replace(c, pull=None) for c in w.containers
                 ),
+                jobs=tuple(dataclasses.replace(j, push=None) for j in w.jobs),
             ).to_dict()
             for w in wanted
         ]
@@ -282,7 +298,7 @@ class Keeper:
         """The next step, with all that only has to be noted noted."""
         while True:
             step = converge.converge(
-                self.target,
+                self._jobs.freeze(self.target) if self.target else None,
                 self.found,
                 listed=self.shared.books.listed,
                 now=self.shared.clock(),
@@ -426,12 +442,17 @@ class Keeper:
             rules=self.shared.rules,
             refused=step.refused if step else "",
             verdicts=step.verdicts if step else {},
+            jobs=self._jobs.reports() if step else (),
         )
         events, self._events = self._events, []
         self.shared.books.observe(report, events)
 
-    def _save(self) -> None:
-        data = self._wanted_dicts, self.found.to_dict()
+    def keep(self) -> None:
+        """Write what is to outlive the agent to the disk."""
+        data = (
+            self._wanted_dicts,
+            {**self.found.to_dict(), "jobs": self._jobs.to_dict()},
+        )
         if data == self._saved:
             return
         try:

@@ -12,6 +12,8 @@ from caas.agent import report
 from caas.agent.events import Watcher
 from caas.agent.fitness.finding import Verdict
 from caas.agent.hands import DRIVER_ERRORS, Drivers, Hands, netns_of
+from caas.agent.inputs import Fetch, Handed
+from caas.agent.jobs import Workshop
 from caas.agent.ledger import Change, Ledger
 from caas.agent.logs import FormerLogs
 from caas.agent.plan import Rules
@@ -68,6 +70,7 @@ class Settings:
 
 class Agent:
     """:param sync: sends a report to a conductor and returns its answer.
+    :param inputs: asks one what was handed into a set.
     :param netns: and ``former``: see :class:`caas.agent.hands.Hands`.
     :param look: says whether the host is fit for sets.
     :ivar streams_at: set before the start, see :class:`wire.HostFacts`.
@@ -82,6 +85,7 @@ class Agent:
         netns: Callable[[int], str | None] = netns_of,
         look: Look = lambda thorough: Verdict(),
         former: FormerLogs | None = None,
+        inputs: Fetch = lambda set_id: None,
     ) -> None:
         self._state = state
         self._sync = sync
@@ -111,10 +115,18 @@ class Agent:
         )
         self._worker = Worker(
             settings.host,
-            Hands(drivers, netns, tell=self._reporter.note, former=former),
+            Hands(
+                drivers,
+                Handed(state.path / "inputs", inputs),
+                netns,
+                tell=self._reporter.note,
+                former=former,
+                zone=settings.zone,
+            ),
             self._pool,
             state,
             self._reporter,
+            Workshop(drivers, self._pool, self._reporter.ask),
             left=self._left,
             rules=settings.rules,
         )
@@ -205,6 +217,12 @@ class Agent:
             self._worker.check_limits()
         except DRIVER_ERRORS as error:
             LOG.error("The limits of sets cannot be looked at: %s", error)
+        if not self._reporter.listed:
+            return
+        try:
+            self._worker.tidy()
+        except DRIVER_ERRORS as error:
+            LOG.error("What jobs have left cannot be removed: %s", error)
 
     def _look_again(self) -> None:
         """On a thread of its own: what hangs takes long to tell so."""
@@ -258,4 +276,15 @@ class Agent:
             os=info.os,
             labels=settings.labels,
             streams=self.streams_at,
+            booted_at=_booted_at(),
         )
+
+
+def _booted_at() -> int:
+    """As the kernel tells; it does not change while the host is up."""
+    try:
+        with open("/proc/stat") as file:
+            found = [line for line in file if line.startswith("btime ")]
+        return int(found[0].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from caas.agent import actions as act
-from caas.agent import health
+from caas.agent import health, told
 from caas.agent.config import INFRA, digest, sub_paths
 from caas.agent.found import (
     ANY,
@@ -112,6 +112,7 @@ class Plan:
         #: new names of containers in the engine, by the ones they have
         self.renames: dict[str, str] = {}
         self._fits: dict[str, bool] = {}
+        self._told = ""
 
     def do(self, *wanted: act.Action) -> None:
         for action in wanted:
@@ -178,6 +179,17 @@ class Plan:
         return self.found.volume and self.found.sub_paths.issuperset(
             sub_paths(container.spec)
         )
+
+    @property
+    def told(self) -> str:
+        """Digest of what containers are to be told."""
+        self._told = self._told or told.digest(self.target)
+        return self._told
+
+    @property
+    def informed(self) -> bool:
+        """That is what they are told."""
+        return self.found.shown == self.told
 
     def look_at(self, time: float) -> None:
         self.wake = time if self.wake is None else min(self.wake, time)

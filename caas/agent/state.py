@@ -91,7 +91,7 @@ class State:
     def __init__(
         self, path: pathlib.Path, clock: Callable[[], float] = time.time
     ) -> None:
-        self._path = path
+        self.path = self._path = path
         self._sets = path / "sets"
         self._clock = clock
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

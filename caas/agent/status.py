@@ -24,6 +24,7 @@ def set_report(
     rules: Rules,
     refused: str = "",
     verdicts: Mapping[str, str] = MappingProxyType({}),
+    jobs: tuple[wire.JobReport, ...] = (),
 ) -> wire.SetReport:
     """:param received: when this revision arrived (s since the epoch).
     :param refused: why it cannot have the limits that are wanted.
@@ -55,6 +56,7 @@ def set_report(
         ready_at=iso(found.ready) if phase == Phase.RUNNING else None,
         refused=refused,
         containers=containers,
+        jobs=jobs,
     )
 
 

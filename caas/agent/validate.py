@@ -9,14 +9,14 @@ import ipaddress
 import pathlib
 import re
 
+from caas import exception
 from caas.agent.config import INFRA
-from caas.model import spec, sysctls, wire
+from caas.model import images, spec, sysctls, wire
 from caas.model.states import Desired
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 _HOSTNAME = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?")
-_DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,128}")
 _USER = re.compile(r"[A-Za-z0-9_.-]{1,64}(:[A-Za-z0-9_.-]{1,64})?")
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 _CPUSET = re.compile(r"\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*")
@@ -31,6 +31,22 @@ _FORBIDDEN = ("/proc", "/sys", "/dev")
 def is_id(set_id: str) -> bool:
     """Whether it can be part of a file name, as ids of sets are."""
     return _ID.fullmatch(set_id) is not None
+
+
+def job_refusal(job: wire.WantedJob) -> str:
+    """As :func:`refusal`, of a job."""
+    if not is_id(job.id):
+        return f"{job.id!r} cannot be the id of a job."
+    if job.kind != "commit":
+        return f"The agent of this host is too old to do {job.kind!r}."
+    if job.push is not None:
+        try:
+            images.Name.parse(job.push.repository)
+        except exception.BadRequest as error:
+            return str(error)
+        if not images.TAG.fullmatch(job.push.tag):
+            return f"{job.push.tag!r} is not a tag."
+    return ""
 
 
 def refusal(wanted: wire.Wanted) -> str:
@@ -58,7 +74,7 @@ def refusal(wanted: wire.Wanted) -> str:
 def _container(container: spec.ContainerSpec) -> str:
     if container.name == INFRA or not _NAME.fullmatch(container.name):
         return "this name cannot be used."
-    if not _DIGEST.fullmatch(container.image.digest):
+    if not images.DIGEST.fullmatch(container.image.digest):
         return "its image has no proper digest."
     if container.user is not None and not _USER.fullmatch(container.user):
         return f"{container.user!r} cannot be a user."

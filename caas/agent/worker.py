@@ -11,11 +11,13 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from types import MappingProxyType
 from typing import Any
 
 from caas.agent import validate
 from caas.agent.found import Found
 from caas.agent.hands import Hands
+from caas.agent.jobs import Workshop
 from caas.agent.keeper import Books, Keeper, Seen, Shared
 from caas.agent.ledger import Change
 from caas.agent.plan import Rules
@@ -42,6 +44,7 @@ class Worker:
         pool: Pool,
         state: State,
         books: Books,
+        workshop: Workshop,
         *,
         left: Callable[[], Collection[str]],
         rules: Rules,
@@ -49,8 +52,17 @@ class Worker:
     ) -> None:
         self._hands = hands
         self._left = left
+        self._workshop = workshop
         self._shared = Shared(
-            host, hands, pool, state, books, clock, rules, self._dropped
+            host,
+            hands,
+            workshop,
+            pool,
+            state,
+            books,
+            clock,
+            rules,
+            self._dropped,
         )
         self._lock = threading.Lock()
         self._keepers: dict[str, Keeper] = {}
@@ -71,8 +83,9 @@ class Worker:
             # of a newer agent, maybe: then what runs is adopted without it
             LOG.error("Set %s: its books are left out: %s", set_id, error)
             found = Found(images=self._hands.images)
+        jobs = book.get("jobs") or {}
         with self._lock:
-            self._keepers[set_id] = self._make(set_id, found, wanted)
+            self._keepers[set_id] = self._make(set_id, found, wanted, jobs)
 
     def apply(self, change: Change) -> None:
         """Look at what a message of the conductor changed."""
@@ -167,6 +180,10 @@ class Worker:
         for keeper in keepers:
             keeper.unplugged()
 
+    def tidy(self) -> None:
+        """Remove what jobs have left that are not wanted any more."""
+        self._workshop.tidy(self._jobs)
+
     def check_limits(self) -> None:
         """Of all sets, whether somebody changed their cgroups."""
         with self._lock:
@@ -195,9 +212,20 @@ class Worker:
             return keeper
 
     def _make(
-        self, set_id: str, found: Found, wanted: list[wire.Wanted]
+        self,
+        set_id: str,
+        found: Found,
+        wanted: list[wire.Wanted],
+        jobs: Mapping[str, Any] = MappingProxyType({}),
     ) -> Keeper:
-        return Keeper(set_id, found, self._shared, next(self._count), wanted)
+        return Keeper(
+            set_id, found, self._shared, next(self._count), wanted, jobs
+        )
+
+    def _jobs(self) -> set[str]:
+        with self._lock:
+            keepers = list(self._keepers.values())
+        return {job_id for keeper in keepers for job_id in keeper.jobs}
 
     def _dropped(self, keeper: Keeper) -> None:
         with self._lock:

@@ -11,10 +11,9 @@ from webob.multidict import MultiDict
 
 import caas.api.v1  # noqa: F401  registers the operations
 from caas import exception
-from caas.api import body, errors, version
+from caas.api import asking, body, errors, version
 from caas.api.operation import REGISTRY, Call, Operation, Settings
 from caas.api.schema import Definition
-from caas.context import RequestContext
 from caas.core.deps import Deps
 from caas.policy import Policy
 
@@ -61,7 +60,7 @@ class _Root:
             deps=self._deps,
             policy=self._policy,
             settings=self._settings,
-            ctx=_context(environ),
+            ctx=asking.context(environ, self._policy),
             version=wanted,
             url=(self._settings.public_url or request.application_url).rstrip(
                 "/"
@@ -95,20 +94,11 @@ class _Root:
 
 
 def _require_token(environ: WSGIEnvironment) -> None:
-    """keystonemiddleware marks who is who and leaves the decision to us."""
-    if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
+    if not asking.known(environ):
         raise errors.Unauthorized(
             "A valid token is needed: get one from Keystone and send it as "
             "X-Auth-Token."
         )
-
-
-def _context(environ: WSGIEnvironment) -> RequestContext:
-    catalog = environ.get("HTTP_X_SERVICE_CATALOG")
-    ctx: RequestContext = RequestContext.from_environ(
-        environ, service_catalog=json.loads(catalog) if catalog else None
-    )
-    return ctx
 
 
 def _checked_args(args: dict[str, str]) -> dict[str, str]:

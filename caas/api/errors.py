@@ -7,6 +7,7 @@
                "request_id": "req-..."}}
 """
 
+import functools
 import http
 import json
 import logging
@@ -48,8 +49,27 @@ class LengthRequired(HttpError):
     code = 411
 
 
+class TooLarge(HttpError):
+    code = 413
+
+
 class UnsupportedMediaType(HttpError):
     code = 415
+
+
+class Unsupported(HttpError):
+    """What Nova has a word for and hosts of sets cannot do."""
+
+    code = 501
+
+
+class RangeNotSatisfiable(HttpError):
+    code = 416
+
+    def __init__(self, message: str, size: int) -> None:
+        """:param size: bytes there are."""
+        super().__init__(message)
+        self.headers = {"Content-Range": f"bytes */{size}"}
 
 
 def body_of(code: int, message: str, request_id: str) -> dict[str, Any]:
@@ -83,29 +103,70 @@ def response_of(
 
 
 class JsonErrors:
-    """WSGI middleware: errors of everything behind it in our one form."""
+    """WSGI middleware: errors of everything behind it in our one form.
 
-    def __init__(self, app: WSGIApplication) -> None:
+    Another form is a subclass with another :meth:`form`.
+
+    :cvar not_text: said of a URL that is no text.
+    :cvar unexpected: said of an error nobody thought of.
+    :cvar messages: said of error pages of libraries, by status.
+    :param any_path: what is behind it says itself what is wrong with a path
+        that is no text.
+    """
+
+    not_text = "The URL is not valid percent-encoded UTF-8."
+    unexpected = (
+        "Something went wrong inside the service. Tell the operators of this "
+        "cloud the request id {request_id}."
+    )
+    messages: Mapping[int, str] = {
+        400: "The request is malformed; check that its URL is valid "
+        "percent-encoded UTF-8.",
+        401: "A valid token is needed: get one from Keystone and send it as "
+        "X-Auth-Token.",
+        413: "The body of the request is too large.",
+        503: "A service that is needed for this does not answer; try again.",
+    }
+
+    def __init__(
+        self, app: WSGIApplication, *, any_path: bool = False
+    ) -> None:
         self._app = app
+        self._any_path = any_path
 
     @classmethod
-    def factory(cls, _global_conf: Any, **_conf: Any) -> Any:
-        """For a ``paste.filter_factory``."""
-        return cls
+    def factory(cls, _global_conf: Any, **conf: str) -> Any:
+        """For a ``paste.filter_factory``; ``any_path = true`` is known."""
+        any_path = conf.get("any_path") == "true"
+        return functools.partial(cls, any_path=any_path)
+
+    def form(
+        self,
+        environ: WSGIEnvironment,
+        code: int,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> webob.Response:
+        """An error as users see it."""
+        return response_of(environ, code, message, headers)
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
+        response = self.respond(environ)
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
+
+    def respond(self, environ: WSGIEnvironment) -> webob.Response:
         try:
-            # before anything behind it tries, and writes a trace of it
-            environ.get("PATH_INFO", "").encode("latin-1").decode()
+            if not self._any_path:
+                # before anything behind it tries, and writes a trace of it
+                environ.get("PATH_INFO", "").encode("latin-1").decode()
             response = webob.Request(environ).get_response(self._app)
         except exception.CaasError as error:
             response = self._answer(environ, error)
         except UnicodeDecodeError:
-            response = response_of(
-                environ, 400, "The URL is not valid percent-encoded UTF-8."
-            )
+            response = self.form(environ, 400, self.not_text)
         except Exception:
             LOG.exception(
                 "%s %s failed",
@@ -119,8 +180,7 @@ class JsonErrors:
                 and response.content_type != "application/json"
             ):
                 response = self._translate(environ, response)
-        answer: Iterable[bytes] = response(environ, start_response)
-        return answer
+        return response
 
     def _answer(
         self, environ: WSGIEnvironment, error: exception.CaasError
@@ -135,16 +195,13 @@ class JsonErrors:
         if error.code == 500:
             return self._unexpected(environ)
         headers = error.headers if isinstance(error, HttpError) else {}
-        return response_of(environ, error.code, error.message, headers)
+        return self.form(environ, error.code, error.message, headers)
 
     def _unexpected(self, environ: WSGIEnvironment) -> webob.Response:
         """Say nothing of the cause: it may hold what is not for users."""
-        return response_of(
-            environ,
-            500,
-            "Something went wrong inside the service. Tell the operators of "
-            f"this cloud the request id {environ.get('openstack.request_id')}"
-            ".",
+        request_id = environ.get("openstack.request_id")
+        return self.form(
+            environ, 500, self.unexpected.format(request_id=request_id)
         )
 
     def _translate(
@@ -152,22 +209,11 @@ class JsonErrors:
     ) -> webob.Response:
         """An error page of a library in the pipeline, as ours."""
         code = response.status_int
-        message = _MESSAGES.get(code, http.HTTPStatus(code).description)
+        status = http.HTTPStatus(code)
+        message = self.messages.get(code) or status.description
         kept = {
             name: value
             for name, value in response.headerlist
             if name.lower() not in ("content-type", "content-length")
         }
-        return response_of(
-            environ, code, message or http.HTTPStatus(code).phrase, kept
-        )
-
-
-_MESSAGES = {
-    400: "The request is malformed; check that its URL is valid "
-    "percent-encoded UTF-8.",
-    401: "A valid token is needed: get one from Keystone and send it as "
-    "X-Auth-Token.",
-    413: "The body of the request is too large.",
-    503: "A service that is needed for this does not answer; try again.",
-}
+        return self.form(environ, code, message or status.phrase, kept)

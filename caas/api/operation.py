@@ -191,15 +191,14 @@ class Registry:
         """
         node: _Node | None = self._root
         args = {}
-        for part in _parts(path):
-            assert node is not None
-            if part in node.children:
-                node = node.children[part]
+        parts = _parts(path)
+        while parts and node is not None:
+            long = _long(parts) if node.name == _LONG else 0
+            if parts[0] in node.children and not long:
+                node = node.children[parts.pop(0)]
             else:
-                args[node.name] = part
-                node = node.named
-            if node is None:
-                break
+                args[node.name] = "/".join(parts[: long or 1])
+                parts, node = parts[long or 1 :], node.named
         found = [
             o for o in (node.operations if node else ()) if o.serves(version)
         ]
@@ -238,6 +237,16 @@ class _Node:
             self.name, self.named = name, _Node()
         assert self.name == name, f"{name} is named {self.name} elsewhere"
         return self.named
+
+
+#: What has a name with slashes in it, which ends with the part that has a
+#: colon: that of its tag or digest.
+_LONG = "image"
+
+
+def _long(parts: list[str]) -> int:
+    """How many parts a name has that a path goes on with; 0 for none."""
+    return next((n for n, part in enumerate(parts, 1) if ":" in part), 0)
 
 
 def _parts(path: str) -> list[str]:

@@ -4,13 +4,15 @@ The protocol is that of :mod:`caas.model.streams`.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import logging
 import ssl
+from collections.abc import AsyncIterator
 from typing import Any
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from caas import exception
@@ -110,10 +112,28 @@ class Agents:
         self._tls = tls(settings)
 
     def look(self, host: str, address: str, ask: streams.Ask) -> Any:
+        answer = self._run(self._answer, host, address, ask)
+        problem = error_of(answer)
+        if problem:
+            raise problem
+        return json.loads(answer)[streams.RESULT]
+
+    def read(
+        self, host: str, address: str, ask: streams.Ask, most: int
+    ) -> bytes:
+        data, last = self._run(self._data, host, address, ask, most)
+        problem = error_of(last)
+        if problem:
+            raise problem
+        return bytes(data)
+
+    def _run(
+        self, how: Any, host: str, address: str, ask: streams.Ask, *more: Any
+    ) -> Any:
         try:
             # not the library's own client for threads: that reads and writes
             # on two at once, which TLS cannot do
-            answer = asyncio.run(self._answer(host, address, ask))
+            return asyncio.run(how(host, address, ask, *more))
         except (OSError, WebSocketException) as error:
             LOG.warning(
                 "Set %s (%s): %s: no answer of host %s at %s: %s",
@@ -125,20 +145,38 @@ class Agents:
                 str(error) or type(error).__name__,
             )
             raise exception.Unavailable(NO_WAY) from error
-        problem = error_of(answer)
-        if problem:
-            raise problem
-        return json.loads(answer)[streams.RESULT]
 
     async def _answer(self, host: str, address: str, ask: streams.Ask) -> str:
-        settings = self._settings
+        async with self._asked(host, address, ask) as socket:
+            async with asyncio.timeout(self._settings.answer_timeout):
+                return await socket.recv(decode=True)
+
+    async def _data(
+        self, host: str, address: str, ask: streams.Ask, most: int
+    ) -> tuple[bytearray, str]:
+        """:returns: with the last thing that was said."""
+        data, said = bytearray(), ""
+        async with self._asked(host, address, ask) as socket:
+            async with asyncio.timeout(self._settings.answer_timeout):
+                async for message in socket:
+                    if isinstance(message, str):
+                        said = message
+                        continue
+                    # after the byte that names the channel
+                    data += message[1:]
+                    del data[:-most]
+        return data, said
+
+    @contextlib.asynccontextmanager
+    async def _asked(
+        self, host: str, address: str, ask: streams.Ask
+    ) -> AsyncIterator[ClientConnection]:
         async with connect(
             **opening(address),
             ssl=self._tls,
             server_hostname=host,
-            open_timeout=settings.timeout,
+            open_timeout=self._settings.timeout,
             close_timeout=1,
         ) as socket:
             await socket.send(json.dumps(ask.to_dict()))
-            async with asyncio.timeout(settings.answer_timeout):
-                return await socket.recv(decode=True)
+            yield socket

@@ -1,15 +1,16 @@
-"""Glance: which image is meant, and the bytes of one.
+"""Glance: which images somebody sees there.
 
 The plain HTTP API over a keystoneauth session: python-glanceclient asks for
 the schema of images with every new client, which here is every request.
 """
 
-import dataclasses
 import re
+import time
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import requests
 from keystoneauth1 import exceptions as ksa
 from keystoneauth1.access.service_catalog import ServiceCatalogV2
 from keystoneauth1.session import Session
@@ -17,30 +18,19 @@ from oslo_serialization import jsonutils
 
 from caas import exception
 from caas.context import RequestContext
-from caas.model.spec import ImageRef
+from caas.memo import Memo
+from caas.model.images import CONTAINER_FORMAT
 
-#: How Docker archives are marked in Glance.
-CONTAINER_FORMAT = "docker"
-
-#: Bytes read from Glance at a time.
-CHUNK = 1 << 20
-
-_DIGEST = re.compile(r"(?P<algorithm>[a-z0-9]+):(?P<value>[0-9a-f]{40,128})")
-
-
-@dataclasses.dataclass(frozen=True)
-class Content:
-    """The bytes of an image.
-
-    :ivar size: how many, None when Glance does not say.
-    """
-
-    size: int | None
-    chunks: Iterator[bytes]
+#: Seconds for which it is remembered which images a user sees, and how many
+#: such answers at most.
+TTL = 60.0
+#: And what users have just changed: long enough for a burst of servers.
+TTL_RECORD = 5.0
+KEPT = 10_000
 
 
-class Images:
-    """The images of one Glance.
+class Service:
+    """Where Glance is, and how it is asked.
 
     :param session: used for all calls; its ``auth`` is the service user.
     :param region: None for any.
@@ -61,146 +51,11 @@ class Images:
         self._interfaces = list(interfaces)
         self._endpoint = endpoint
 
-    def resolve(
-        self, ctx: RequestContext, refs: Collection[str]
-    ) -> dict[str, ImageRef]:
-        """Find images as the user of ``ctx`` sees them.
+    def url(self) -> str:
+        """As the service user finds it.
 
-        :param refs: Glance ids, ``name:tag``, names (``:latest``), digests.
-        :raises BadRequest: one is unknown, ambiguous or not usable.
-        :raises Unavailable: Glance does not answer.
+        :raises Unavailable: it cannot be found now.
         """
-        base = self._user_endpoint(ctx)
-        return {
-            ref: _usable(ref, self._find(base, ctx, ref))
-            for ref in sorted(refs)
-        }
-
-    def open(self, image_id: str) -> Content:
-        """Read an image, as the service user.
-
-        :raises NotFound: it is not there, or has no bytes.
-        :raises Unavailable: Glance does not answer.
-        """
-        response = self._get(
-            f"{self._service_endpoint()}/v2/images/{uuid.UUID(image_id)}/file",
-            authenticated=True,
-            stream=True,
-            headers={"Accept-Encoding": "identity"},
-        )
-        if response.status_code != 200:
-            response.close()
-            raise exception.NotFound(f"Image {image_id} has no content.")
-        size = response.headers.get("Content-Length")
-        return Content(int(size) if size else None, _chunks(response))
-
-    def _find(
-        self, base: str, ctx: RequestContext, ref: str
-    ) -> dict[str, Any]:
-        """By id, else by digest or name, whichever the reference looks like.
-
-        :returns: the one image meant.
-        """
-        try:
-            image_id = uuid.UUID(ref)
-        except ValueError:
-            pass
-        else:
-            found = self._user_get(ctx, f"{base}/v2/images/{image_id}")
-            if found is not None:
-                return found
-        digest = _DIGEST.fullmatch(ref)
-        if digest:
-            what = {"os_hash_value": digest["value"]}
-            want = {"os_hash_algo": digest["algorithm"], **what}
-        else:
-            want = {"name": _tagged(ref)}
-            # Glance takes what stands before a colon for an operator.
-            what = {"name": f"eq:{want['name']}"}
-        answer = self._user_get(ctx, f"{base}/v2/images", what) or {}
-        images = [
-            image
-            for image in answer.get("images", ())
-            if all(image.get(key) == value for key, value in want.items())
-        ]
-        if not images:
-            raise exception.BadRequest(
-                f"There is no image {ref!r} that you can see in Glance."
-            )
-        if digest:
-            # whichever can be used: their bytes are the same
-            images.sort(key=_preference)
-            images = images[:1]
-        if len(images) > 1:
-            ids = ", ".join(sorted(image["id"] for image in images))
-            raise exception.BadRequest(
-                f"More than one image is {ref!r}; name one by its id: {ids}."
-            )
-        image: dict[str, Any] = images[0]
-        return image
-
-    def _user_get(
-        self,
-        ctx: RequestContext,
-        url: str,
-        params: dict[str, str] | None = None,
-    ) -> dict[str, Any] | None:
-        """:returns: the JSON of the answer, None for 404."""
-        response = self._get(
-            url,
-            params=params,
-            authenticated=False,
-            headers={
-                "X-Auth-Token": ctx.auth_token or "",
-                "X-OpenStack-Request-ID": ctx.global_id,
-                "Accept": "application/json",
-            },
-        )
-        if response.status_code != 200:
-            return None
-        found: dict[str, Any] = jsonutils.loads(response.content)
-        return found
-
-    def _get(self, url: str, **how: Any) -> Any:
-        """GET, again at once on another connection if one was closed.
-
-        :returns: an answer of 200, 204, 403 or 404.
-        """
-        try:
-            response = self._session.get(
-                url,
-                raise_exc=False,
-                connect_retries=2,
-                connect_retry_delay=0.05,
-                **how,
-            )
-        except ksa.ClientException as error:
-            raise exception.Unavailable(
-                "The image service (Glance) does not answer; try again."
-            ) from error
-        if response.status_code not in (200, 204, 403, 404):
-            raise exception.Unavailable(
-                "The image service (Glance) answers with status "
-                f"{response.status_code}; try again."
-            )
-        return response
-
-    def _user_endpoint(self, ctx: RequestContext) -> str:
-        if self._endpoint or not ctx.service_catalog:
-            return self._service_endpoint()
-        catalog = ServiceCatalogV2(ctx.service_catalog)
-        try:
-            url = catalog.url_for(
-                service_type="image",
-                interface=self._interfaces,
-                region_name=self._region,
-            )
-        except ksa.CatalogException:
-            return self._service_endpoint()
-        return _without_version(str(url))
-
-    def _service_endpoint(self) -> str:
-        """As the service user finds it."""
         if self._endpoint:
             return _without_version(self._endpoint)
         try:
@@ -220,56 +75,288 @@ class Images:
             )
         return _without_version(url)
 
+    def ask(
+        self, method: str, url: str, want: Collection[int], **how: Any
+    ) -> requests.Response:
+        """A request, again at once on another connection if one was closed.
 
-def _chunks(response: Any) -> Iterator[bytes]:
-    with response:
-        yield from response.iter_content(CHUNK)
+        :param want: statuses of answers that are returned.
+        :raises Unavailable: there is no answer, or another one.
+        """
+        try:
+            answer: requests.Response = self._session.request(
+                url,
+                method,
+                raise_exc=False,
+                connect_retries=2,
+                connect_retry_delay=0.05,
+                **how,
+            )
+        except ksa.ClientException as error:
+            raise silent() from error
+        if answer.status_code not in want:
+            answer.close()
+            raise strange(answer)
+        return answer
+
+
+def silent() -> exception.Unavailable:
+    return exception.Unavailable(
+        "The image service (Glance) does not answer; try again."
+    )
+
+
+def strange(answer: requests.Response) -> exception.Unavailable:
+    return exception.Unavailable(
+        "The image service (Glance) answers with status "
+        f"{answer.status_code}; try again."
+    )
+
+
+class Images(Service):
+    """The images of one Glance, as users see them; see :class:`Service`."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        **where: Any,
+    ) -> None:
+        super().__init__(session, **where)
+        self._public: Memo[None, frozenset[str]] = Memo(TTL, 1, clock)
+        self._visible: Memo[Any, frozenset[str]] = Memo(TTL, KEPT, clock)
+        self._properties: Memo[Any, dict[str, Any]] = Memo(
+            TTL_RECORD, KEPT, clock
+        )
+
+    def visible(
+        self, ctx: RequestContext, image_ids: Collection[str]
+    ) -> set[str]:
+        """Those of these images that Glance shows to the user of ``ctx``.
+
+        Answers are remembered for a while.
+
+        :raises Unavailable: Glance does not answer.
+        """
+        wanted = frozenset(image_ids)
+        key = (ctx.user_id, ctx.project_id, wanted)
+        return set(self._visible.get(key, lambda: self._ask_for(ctx, wanted)))
+
+    def _ask_for(
+        self, ctx: RequestContext, image_ids: frozenset[str]
+    ) -> frozenset[str]:
+        # one whose record is in no list is not shown
+        answer = self._user_get(
+            ctx,
+            "/v2/images",
+            {
+                "id": f"in:{','.join(sorted(image_ids))}",
+                "limit": "1000",
+                # as if each were asked for by itself
+                "visibility": "all",
+                "member_status": "all",
+            },
+        )
+        return frozenset(
+            image["id"]
+            for image in (answer or {}).get("images", ())
+            if image["status"] == "active"
+        )
+
+    def public(self) -> set[str]:
+        """Ids of images that everybody sees: some, if there are very many.
+
+        Answers are remembered for a while.
+
+        :raises Unavailable: Glance does not answer.
+        """
+        return set(self._public.get(None, self._ask_for_public))
+
+    def _ask_for_public(self) -> frozenset[str]:
+        answer = self.ask(
+            "GET",
+            f"{self.url()}/v2/images",
+            (200,),
+            authenticated=True,
+            params={
+                "visibility": "public",
+                "container_format": CONTAINER_FORMAT,
+                "limit": "1000",
+            },
+        )
+        return frozenset(image["id"] for image in answer.json()["images"])
+
+    def record(
+        self, ctx: RequestContext, image_id: str
+    ) -> dict[str, Any] | None:
+        """The record of an image, None if the user of ``ctx`` does not see it.
+
+        :raises Unavailable: Glance does not answer.
+        """
+        return self._user_get(ctx, f"/v2/images/{uuid.UUID(image_id)}")
+
+    def properties(self, ctx: RequestContext, image_id: str) -> dict[str, Any]:
+        """What the record of an image says; nothing if the user of ``ctx``
+        does not see it.
+
+        Answers are remembered for a moment.
+
+        :raises Unavailable: Glance does not answer.
+        """
+        key = (ctx.user_id, ctx.project_id, image_id)
+        return self._properties.get(
+            key, lambda: self.record(ctx, image_id) or {}
+        )
+
+    def named(self, ctx: RequestContext, name: str) -> list[dict[str, Any]]:
+        """Records of exactly this name that the user of ``ctx`` sees.
+
+        :raises Unavailable: Glance does not answer.
+        """
+        answer = self._user_get(
+            ctx,
+            "/v2/images",
+            # Glance takes what stands before a colon for an operator.
+            {"name": f"eq:{name}"},
+        )
+        return [
+            image
+            for image in (answer or {}).get("images", ())
+            # databases differ in what they take for equal
+            if image.get("name") == name
+        ]
+
+    def page(
+        self, ctx: RequestContext, query: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
+        """Records that the user of ``ctx`` sees.
+
+        :param query: as Glance has it, such as ``limit`` and ``marker``.
+        :raises BadRequest: Glance takes no such question.
+        :raises Unavailable: Glance does not answer.
+        """
+        answer = self._user_ask(
+            ctx, "GET", "/v2/images", (200, 400, 403, 404), params=dict(query)
+        )
+        if answer.status_code != 200:
+            raise exception.BadRequest(
+                "The image service (Glance) does not take such a question: "
+                f"{answer.reason}."
+            )
+        found: list[dict[str, Any]] = jsonutils.loads(answer.content)["images"]
+        return found
+
+    def change(
+        self,
+        ctx: RequestContext,
+        image_id: str,
+        changes: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Change a record as the user of ``ctx``.
+
+        :param changes: a JSON patch.
+        :raises NotFound: the user does not see it.
+        :raises Forbidden: the user may not.
+        :raises BadRequest: Glance takes no such values.
+        :raises Unavailable: Glance does not answer.
+        """
+        answer = self._user_ask(
+            ctx,
+            "PATCH",
+            f"/v2/images/{uuid.UUID(image_id)}",
+            (200, 400, 403, 404, 409),
+            data=jsonutils.dump_as_bytes(list(changes)),
+            headers={"Content-Type": _PATCH},
+        )
+        _check(answer)
+
+    def remove(self, ctx: RequestContext, image_id: str) -> None:
+        """Delete a record, with its bytes, as the user of ``ctx``.
+
+        :raises CaasError: as :meth:`change`.
+        :raises Conflict: it is in use.
+        """
+        answer = self._user_ask(
+            ctx,
+            "DELETE",
+            f"/v2/images/{uuid.UUID(image_id)}",
+            (204, 403, 404, 409),
+        )
+        _check(answer)
+
+    def _user_ask(
+        self,
+        ctx: RequestContext,
+        method: str,
+        path: str,
+        want: Collection[int],
+        *,
+        headers: Mapping[str, str] | None = None,
+        **how: Any,
+    ) -> requests.Response:
+        return self.ask(
+            method,
+            self._user_url(ctx) + path,
+            want,
+            authenticated=False,
+            headers={
+                "X-Auth-Token": ctx.auth_token or "",
+                "X-OpenStack-Request-ID": ctx.global_id,
+                "Accept": "application/json",
+                **(headers or {}),
+            },
+            **how,
+        )
+
+    def _user_get(
+        self,
+        ctx: RequestContext,
+        path: str,
+        params: dict[str, str] | None = None,
+    ) -> dict[str, Any] | None:
+        """:returns: the JSON of the answer, None for what is not shown."""
+        answer = self._user_ask(
+            ctx, "GET", path, (200, 204, 403, 404), params=params
+        )
+        if answer.status_code != 200:
+            return None
+        found: dict[str, Any] = jsonutils.loads(answer.content)
+        return found
+
+    def _user_url(self, ctx: RequestContext) -> str:
+        if self._endpoint or not ctx.service_catalog:
+            return self.url()
+        catalog = ServiceCatalogV2(ctx.service_catalog)
+        try:
+            url = catalog.url_for(
+                service_type="image",
+                interface=self._interfaces,
+                region_name=self._region,
+            )
+        except ksa.CatalogException:
+            return self.url()
+        return _without_version(str(url))
+
+
+_PATCH = "application/openstack-images-v2.1-json-patch"
+
+_ERRORS: dict[int, type[exception.CaasError]] = {
+    400: exception.BadRequest,
+    403: exception.Forbidden,
+    404: exception.NotFound,
+    409: exception.Conflict,
+}
+
+
+def _check(answer: requests.Response) -> None:
+    error = _ERRORS.get(answer.status_code)
+    if error is not None:
+        raise error(
+            "The image service (Glance) refuses that with status "
+            f"{answer.status_code}."
+        )
 
 
 def _without_version(url: str) -> str:
     return re.sub(r"/v2(\.\d+)?$", "", url.rstrip("/"))
-
-
-def _tagged(ref: str) -> str:
-    """A name with its tag; ``latest`` if none is given.
-
-    A colon before a slash belongs to a host and its port.
-    """
-    return ref if ":" in ref.rsplit("/", 1)[-1] else f"{ref}:latest"
-
-
-def _preference(image: dict[str, Any]) -> tuple[bool, bool, str, str]:
-    """Sorts what can be used first, then what is there longest."""
-    return (
-        image.get("container_format") != CONTAINER_FORMAT,
-        image.get("status") != "active",
-        image.get("created_at") or "",
-        image["id"],
-    )
-
-
-def _usable(ref: str, image: dict[str, Any]) -> ImageRef:
-    """:raises BadRequest: sets cannot be made from this image."""
-    if image.get("container_format") != CONTAINER_FORMAT:
-        raise exception.BadRequest(
-            f"Image {ref!r} ({image['id']}) is not a Docker image: its "
-            f"container_format is {image.get('container_format')}, not "
-            f"{CONTAINER_FORMAT}."
-        )
-    if image.get("status") != "active":
-        raise exception.BadRequest(
-            f"Image {ref!r} ({image['id']}) is {image.get('status')}; only "
-            "an active one can be used."
-        )
-    if not image.get("os_hash_algo") or not image.get("os_hash_value"):
-        raise exception.BadRequest(
-            f"Image {ref!r} ({image['id']}) has no digest in Glance; upload "
-            "it again."
-        )
-    return ImageRef(
-        ref=ref,
-        id=image["id"],
-        digest=f"{image['os_hash_algo']}:{image['os_hash_value']}",
-        name=image.get("name") or "",
-        size=image.get("size") or 0,
-    )

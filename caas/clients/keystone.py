@@ -80,6 +80,13 @@ class Identity:
         """
         return bool(self._kept("project", project_id, self._open))
 
+    def project_name(self, project_id: str) -> str | None:
+        """:returns: None: there is no such project.
+        :raises Unavailable: Keystone does not answer.
+        """
+        found: str | None = self._kept("name", project_id, self._name)
+        return found
+
     def _kept(self, kind: str, key: str, ask: Callable[[str], Any]) -> Any:
         now = self._clock()
         with self._lock:
@@ -117,6 +124,10 @@ class Identity:
             and self._domain_open(found["domain_id"])
         )
 
+    def _name(self, project_id: str) -> str | None:
+        found = self._get(f"/projects/{project_id}", "project")
+        return str(found["name"]) if found else None
+
     def _domain_open(self, domain_id: str) -> bool:
         def ask(key: str) -> bool:
             found = self._get(f"/domains/{key}", "domain")
@@ -136,7 +147,7 @@ class Identity:
             return None
         except ksa.ClientException as error:
             raise exception.Unavailable(
-                "Keystone does not answer, so nobody can be let in."
+                "Keystone does not answer; try again."
             ) from error
         return answer.json()[key]
 

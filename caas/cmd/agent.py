@@ -4,6 +4,7 @@ One process, no second one that watches it: the service manager starts it
 again, and a host has better uses for the memory.
 """
 
+import functools
 import gc
 import importlib.metadata
 import os
@@ -140,13 +141,15 @@ def main() -> int:
         return 1
     drivers = Drivers(*map(_load, ("runtime", "network", "volume", "image")))
     former = of_host(CONF)
+    conductors = rpc.ConductorClient(transport)
     agent = Agent(
         _settings(),
         drivers,
         state,
-        rpc.ConductorClient(transport).sync,
+        conductors.sync,
         look=Fitness(CONF).look,
         former=former,
+        inputs=functools.partial(conductors.inputs, CONF.host),
     )
     try:
         streams = _streams(agent, drivers.runtime, former)

@@ -4,16 +4,24 @@ Any number of them share the work.  Each can be killed at any moment.
 """
 
 import importlib.metadata
+import pathlib
 import sys
 import threading
+from typing import Any
 
+from keystoneauth1 import loading
 from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_service import service
 
-from caas import conf, exception, notifications, pull, rpc
+from caas import conf, exception, kept, notifications, pull, rpc
+from caas.clients.keystone import Identity
+from caas.conductor.collector import Collector, Times
+from caas.conductor.imports import Importer
 from caas.conductor.main import Conductor
 from caas.conductor.settings import Settings
+from caas.core import quotas
+from caas.core.deps import Deps, NoImages
 from caas.store.engine import Store
 
 CONF = cfg.CONF
@@ -35,12 +43,14 @@ class Service(service.Service):  # type: ignore[misc]
             CONF, "caas-conductor", lambda: Store(CONF)
         )
         publish = self._publisher.events if self._publisher else None
+        store = Store(CONF, publish)
         self._conductor = Conductor(
-            Store(CONF, publish),
+            store,
             Settings.from_conf(CONF),
             _tokens(),
             self._sender.assign,
             importlib.metadata.version("caas"),
+            **_of_images(store, self._sender),
         )
         self._conductor.start()
         self._server = rpc.conductor_server(
@@ -77,6 +87,50 @@ class Service(service.Service):  # type: ignore[misc]
 def _tokens() -> pull.Tokens:
     # not by dot: "keys" is a method of every group
     return pull.Tokens(CONF.pull["keys"], CONF.pull.ttl)
+
+
+def _of_images(store: Store, sender: rpc.Sender) -> dict[str, Any]:
+    """What takes archives apart, and what collects."""
+    session = kept.session(CONF)
+    if session.auth is None:
+        LOG.info("Images are left to conductors that may write to Glance")
+        return {}
+    deps = Deps(
+        store=store,
+        notify=sender.look_again,
+        notify_jobs=sender.look_for_jobs,
+        images=NoImages(),
+        quota_defaults=quotas.defaults(CONF.quota),
+        kept=kept.from_conf(CONF, session),
+    )
+    group = CONF.registry
+    importer = Importer(
+        deps,
+        _identity().project_name,
+        spool=pathlib.Path(group.spool_path),
+        keep=group.keep_archives,
+        threads=group.import_threads,
+        sweep_interval=group.sweep_interval,
+    )
+    times = Times(
+        interval=group.collect_interval,
+        upload=group.upload_hours * 3600.0,
+        unused=group.unused_hours * 3600.0,
+        untagged=group.untagged_days * 86400.0,
+    )
+    return {
+        "importer": importer if group.import_threads else None,
+        "collector": Collector(deps, times),
+    }
+
+
+def _identity() -> Identity:
+    auth = loading.load_auth_from_conf_options(CONF, "keystone")
+    return Identity(
+        loading.load_session_from_conf_options(CONF, "keystone", auth=auth),
+        region=CONF.keystone.region_name,
+        interfaces=CONF.keystone.valid_interfaces,
+    )
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import contextlib
 import datetime
 import pathlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cryptography import fernet
@@ -118,9 +118,15 @@ def certificate_proxy(args: argparse.Namespace) -> None:
     _issue(certificates.PROXY, args)
 
 
-def _issue(role: str, args: argparse.Namespace) -> None:
+def certificate_server(args: argparse.Namespace) -> None:
+    _issue(certificates.SERVER, args, args.names)
+
+
+def _issue(
+    role: str, args: argparse.Namespace, others: Sequence[str] = ()
+) -> None:
     folder = pathlib.Path(args.folder)
-    print(certificates.issue(folder, role, args.subject, args.days))
+    print(certificates.issue(folder, role, args.subject, args.days, others))
 
 
 def _positive(convert: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -175,7 +181,7 @@ def _add_certificates(subparsers: Any) -> None:
     group = _group(
         subparsers,
         "certificate",
-        "by which proxies and the agents of hosts know each other",
+        "by which proxies, hosts and the registry are known",
     )
     commands = [
         _command(
@@ -197,8 +203,15 @@ def _add_certificates(subparsers: Any) -> None:
             "make one for caas-api, caas-console and caas-ssh: NAME.crt, "
             "NAME.key",
         ),
+        _command(
+            group,
+            "server",
+            certificate_server,
+            "make one for caas-registry, where no better one is to be had: "
+            "NAME.crt, NAME.key",
+        ),
     ]
-    for command, days in zip(commands, (3650, 825, 825), strict=True):
+    for command, days in zip(commands, (3650, 825, 825, 825), strict=True):
         command.add_argument(
             "--folder", default=".", help="where files are made"
         )
@@ -217,6 +230,15 @@ def _add_certificates(subparsers: Any) -> None:
         nargs="?",
         default="caas-console",
         help="[streams] proxy_name of agents (default: %(default)s)",
+    )
+    commands[3].add_argument(
+        "subject", metavar="NAME", help="of the files, and a name of it"
+    )
+    commands[3].add_argument(
+        "names",
+        metavar="ALIAS",
+        nargs="*",
+        help="another name or an address by which clients know it",
     )
 
 

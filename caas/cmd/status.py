@@ -2,13 +2,17 @@
 
 import oslo_messaging
 from cryptography import fernet
+from keystoneauth1 import exceptions as ksa
+from keystoneauth1 import loading
 from kombu import connection
 from oslo_config import cfg
 from oslo_db import exception as db_exception
 from oslo_upgradecheck import upgradecheck
 from oslo_upgradecheck.upgradecheck import Code, Result
 
-from caas import conf, rpc
+from caas import conf, exception, rpc
+from caas.clients import records
+from caas.conf import glance as conf_glance
 from caas.store import migration
 from caas.store.engine import Store
 
@@ -88,10 +92,32 @@ class Checks(upgradecheck.UpgradeCommands):
                 broker.release()
         return Result(Code.SUCCESS, f"{len(url.hosts)} answer")
 
+    def images(self) -> Result:
+        group = conf_glance.GROUP
+        try:
+            auth = loading.load_auth_from_conf_options(CONF, group)
+            guarded = records.Records(
+                loading.load_session_from_conf_options(CONF, group, auth=auth),
+                region=CONF.glance.region_name,
+                interfaces=CONF.glance.valid_interfaces,
+                endpoint=CONF.glance.endpoint_override,
+            ).guarded()
+        except (ksa.ClientException, exception.Unavailable) as error:
+            return Result(Code.FAILURE, f"Glance does not answer: {error}")
+        if not guarded:
+            return Result(
+                Code.WARNING,
+                "Glance does not load the filter of caas, so users can delete "
+                "layers from under images, and say wrong things of them: see "
+                "doc/source/admin/glance.rst.",
+            )
+        return Result(Code.SUCCESS, "guarded by the filter in Glance")
+
     _upgrade_checks = (
         ("Database", database),
         ("Pull keys", pull_keys),
         ("Message broker", messages),
+        ("Images", images),
     )
 
 

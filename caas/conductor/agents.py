@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from oslo_db import exception as db_exception
 
 from caas import pull
-from caas.conductor import observe
+from caas.conductor import jobs, observe
 from caas.conductor.settings import Settings
 from caas.conductor.wanted import Writer
 from caas.core import changes
@@ -19,8 +19,15 @@ from caas.model import wire
 from caas.model.hosts import liveness
 from caas.model.sets import Set
 from caas.model.spec import NOTHING
-from caas.model.states import ContainerStatus, Desired, HostStatus, Phase
-from caas.store import claims, events, placements, reports, sets
+from caas.model.states import (
+    ContainerStatus,
+    Desired,
+    HostStatus,
+    Phase,
+    Shelved,
+)
+from caas.store import claims, events, placements, reports, set_inputs, sets
+from caas.store import jobs as store_jobs
 from caas.store.engine import Store, retry
 
 LOG = logging.getLogger(__name__)
@@ -64,6 +71,14 @@ class Agents:
         if parsed.facts is not None:
             answer["networks"] = [str(self._settings.network.cidr)]
         return answer
+
+    def inputs(self, host: str, set_id: str) -> dict[str, Any] | None:
+        """What was handed into a set, for the host it is on; else None."""
+        with self._store.reader() as conn:
+            found = reports.find_host(conn, host)
+            if found is None or not claims.on_host(conn, found.id, [set_id]):
+                return None
+            return set_inputs.get(conn, set_id).to_dict()
 
     def _host(self, report: wire.Report) -> reports.Host:
         with self._store.reader() as conn:
@@ -157,11 +172,14 @@ class Agents:
         ]
 
     def _listing(self, host_id: str) -> dict[str, Any]:
-        writer = Writer(self._settings.network, self._tokens)
         # a transaction of its own, which shows version and list of one
         # moment, or the list of a later one
         with self._store.reader() as conn:
             version, entries = placements.listing(conn, host_id)
+            present = [entry.set_id for entry in entries if entry.present]
+            found = store_jobs.of_sets(conn, present)
+            handed = set_inputs.brief(conn, present)
+        writer = Writer(self._settings.network, self._tokens, found, handed)
         return {
             "version": version,
             "sets": [
@@ -207,6 +225,7 @@ class _Intake:
         afters: list[reports.Seen] = []
         present: list[tuple[reports.Seen, wire.SetReport]] = []
         parts: list[tuple[str, wire.ContainerReport]] = []
+        work: dict[str, tuple[wire.JobReport, ...]] = {}
         rows: list[dict[str, Any]] = []
         happened: list[tuple[reports.Seen, observe.Happening]] = []
         for one in sorted(self._report.sets, key=lambda s: s.id):
@@ -225,13 +244,20 @@ class _Intake:
                     afters.append(after)
                 present.append((after, one))
                 parts += [(one.id, part) for part in one.containers]
+                if one.jobs:
+                    work[one.id] = one.jobs
                 if happening is not None:
                     happened.append((after, happening))
         if afters:
             reports.observe(self._conn, afters)
+        self.changed += [after.id for after, _ in present if after.left]
         failed = self._changes(present)
         if parts:
             reports.observe_containers(self._conn, parts)
+        if work:
+            rows += jobs.take_in(
+                self._conn, work, self._report.host, self._now
+            )
         if gone:
             rows += self._release(gone)
         # that a change failed is told with what was asked for
@@ -247,11 +273,16 @@ class _Intake:
         """
         failed = set()
         for seen, one in reported:
+            if seen.move and observe.settled(seen):
+                # amid a change, too
+                sets.moved(self._conn, [seen.id])
             if seen.change_revision:
                 told = one.refused or any(c.verdict for c in one.containers)
                 if seen.current and (told or observe.settled(seen)):
                     failed.update(self._change(seen, one))
             elif observe.settled(seen):
+                if seen.shelved == Shelved.RETURNING:
+                    sets.returned(self._conn, [seen.id])
                 # of a change taken back it may have had more until now
                 self._shrink(seen)
         self.changed += sorted(failed)
@@ -275,8 +306,8 @@ class _Intake:
             # who knows what it has
             return
         key = (seen.id, seen.incarnation)
-        if self._claimed[key].beyond(seen.resources) != NOTHING:
-            claims.shrink(self._conn, self._host.id, key, seen.resources)
+        if self._claimed[key].beyond(seen.needs) != NOTHING:
+            claims.shrink(self._conn, self._host.id, key, seen.needs)
 
     def _release(self, gone: dict[claims.Key, Any]) -> list[dict[str, Any]]:
         """Free what is gone; end the sets of which nothing is left."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from caas.conductor.reconcile import Action, reconcile
 from caas.conductor.settings import Network
+from caas.model.hints import NONE
 from caas.model.sets import Set
 from caas.model.states import Desired
 from caas.scheduler.filters import Refusal, Request
@@ -49,7 +50,7 @@ class Batch:
         """Keep only as many sets to place as there are addresses."""
         kept = []
         for group in self.groups:
-            new = sum(self.item(i).address is None for i in group.sets)
+            new = sum(self.item(i).unaddressed for i in group.sets)
             if new <= left:
                 left -= new
                 kept.append(group)
@@ -108,12 +109,13 @@ def lease(
         batch.leased[item.id] = row
         action = reconcile(item, item.id in claimed)
         batch.actions[item.id] = action
-        if action is Action.TELL:
+        if action in (Action.TELL, Action.MOVE):
             batch.told[item.id] = claimed.get(item.id) or [
                 (item.incarnation, item.host_id or "")
             ]
     batch.groups = _groups(
-        [batch.item(i) for i in batch.having(Action.PLACE)], placed
+        [batch.item(i) for i in batch.having(Action.PLACE, Action.MOVE)],
+        placed,
     )
     return batch
 
@@ -127,13 +129,34 @@ def _together(item: Set) -> bool:
     )
 
 
+def request_of(item: Set) -> Request:
+    """What a set asks of a host."""
+    asked = item.hints
+    if item.incarnation:
+        # where it was to begin
+        asked = dataclasses.replace(asked, host="")
+    if item.leaving:
+        asked = dataclasses.replace(asked, host=item.move_to)
+    return Request(
+        item.needs,
+        item.zone,
+        asked,
+        item.group_id,
+        item.project_id if asked != NONE else "",
+        avoid=item.host_id if item.leaving else None,
+    )
+
+
 def _groups(items: Iterable[Set], placed: dict[str, int]) -> list[Group]:
-    """:param placed: sets of each reservation that have a host."""
+    """The oldest first: hints name sets that were there before.
+
+    :param placed: sets of each reservation that have a host.
+    """
     groups = []
     reservations: dict[str, dict[str, Request]] = {}
     needs: dict[str, int] = {}
-    for item in items:
-        request = Request(item.needs, item.zone)
+    for item in sorted(items, key=lambda item: (item.created_at, item.id)):
+        request = request_of(item)
         if _together(item):
             reservation = item.reservation_id
             reservations.setdefault(reservation, {})[item.id] = request

@@ -100,7 +100,10 @@ def observe(
     )
     if one.phase == Phase.RUNNING and before.launched_at is None:
         after = dataclasses.replace(after, launched_at=now)
-    if settled(after):
+    if after.left:
+        # a conductor has something to do about it now
+        after = dataclasses.replace(after, deadline=now)
+    elif settled(after):
         after = dataclasses.replace(
             after, deadline=None, attempts=0, placement_reason=""
         )
@@ -116,6 +119,8 @@ def observe(
 
 def settled(item: Seen) -> bool:
     """Nothing more is to be waited for."""
+    if item.leaving:
+        return False
     return item.current and item.phase in _SETTLED[item.desired]
 
 

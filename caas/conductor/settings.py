@@ -5,7 +5,7 @@ import ipaddress
 from typing import Any
 
 from caas import exception
-from caas.model import wire
+from caas.model import addressing, wire
 from caas.store.claims import Ratios
 
 
@@ -48,13 +48,11 @@ class Network:
 
     def nic(self, address: str) -> wire.Nic:
         """The interface of the set with this address."""
-        packed = ipaddress.IPv4Address(address).packed
         return wire.Nic(
             address=address,
             prefix_len=self.cidr.prefixlen,
             gateway=self.gateway,
-            # locally administered, and as unique as the address
-            mac=":".join(f"{byte:02x}" for byte in (0x02, 0xCA, *packed)),
+            mac=addressing.mac_of(address),
             mtu=self.mtu,
             dns=self.dns,
         )
@@ -65,6 +63,7 @@ class Settings:
     """Times in seconds; see :mod:`caas.conf.conductor`.
 
     :ivar name: of this conductor.
+    :ivar resize_confirm_window: 0 for none.
     :ivar event_retention: days, 0 for ever; so is ``deleted_set_retention``.
     """
 
@@ -75,6 +74,7 @@ class Settings:
     sweep_interval: float = 10
     lease_time: float = 15
     settle_timeout: float = 120
+    resize_confirm_window: float = 0
     ratios: Ratios = dataclasses.field(default_factory=Ratios)
     enable_new_hosts: bool = True
     event_retention: int = 90
@@ -91,6 +91,7 @@ class Settings:
             sweep_interval=group.sweep_interval,
             lease_time=group.lease_time,
             settle_timeout=group.settle_timeout,
+            resize_confirm_window=group.resize_confirm_window,
             ratios=Ratios(
                 group.cpu_allocation_ratio,
                 group.memory_allocation_ratio,

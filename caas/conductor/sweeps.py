@@ -10,8 +10,10 @@ from collections.abc import Callable
 
 from oslo_db import exception as db_exception
 
+from caas.conductor import jobs
 from caas.conductor.agents import silent_events
 from caas.conductor.settings import Settings
+from caas.core import changes
 from caas.store import (
     duties,
     events,
@@ -19,6 +21,7 @@ from caas.store import (
     purge,
     reports,
     services,
+    sets,
 )
 from caas.store.engine import Store
 
@@ -71,7 +74,14 @@ class Sweeper:
 
     def _run(self) -> None:
         while True:
-            for task in (self.beat, self.sets, self.hosts, self.purge):
+            for task in (
+                self.beat,
+                self.jobs,
+                self.sets,
+                self.hosts,
+                self.resizes,
+                self.purge,
+            ):
                 try:
                     task()
                 except Exception:
@@ -91,6 +101,11 @@ class Sweeper:
                 self._version,
                 self._clock(),
             )
+
+    def jobs(self) -> None:
+        """End jobs of hosts that come to nothing."""
+        with self._store.writer() as conn:
+            events.add_many(conn, jobs.give_up(conn, self._clock()))
 
     def sets(self) -> None:
         """Sets nobody was told of, whose lease or deadline has passed."""
@@ -121,6 +136,18 @@ class Sweeper:
         for row in rows:
             LOG.warning("Host %s is down. %s", row["host"], row["reason"])
 
+    def resizes(self) -> None:
+        """Confirm those that have waited long enough for it."""
+        window = self._settings.resize_confirm_window
+        if not window:
+            return
+        before = self._clock() - datetime.timedelta(seconds=window)
+        with self._store.reader() as conn:
+            due = sets.resized(conn, before, _MOST)
+        for set_id in due:
+            with self._store.writer() as conn:
+                changes.confirm_old(conn, set_id, before)
+
     def purge(self) -> None:
         """Remove what is too old to be kept, if it is our turn.
 
@@ -130,11 +157,7 @@ class Sweeper:
         settings = self._settings
         now = self._clock()
         until = now + _PURGE_LEASE
-        try:
-            with self._store.writer() as conn:
-                if not duties.take(conn, _PURGE, now, until):
-                    return
-        except db_exception.DBDuplicateEntry:
+        if not duties.claim(self._store, _PURGE, now, until):
             return
         end = time.monotonic() + _PURGE_FOR
         removed, all_ = purge.purge(
@@ -146,8 +169,8 @@ class Sweeper:
         if any(removed.values()):
             LOG.info(
                 "Removed for their age: %(events)d event(s), %(sessions)d "
-                "session(s), %(sets)d deleted set(s) with %(containers)d "
-                "container(s)",
+                "session(s), %(jobs)d job(s), %(sets)d deleted set(s) with "
+                "%(containers)d container(s)",
                 removed,
             )
         jitter = random.uniform(0.75, 1.25)  # noqa: S311

@@ -2,50 +2,73 @@
 
 import dataclasses
 import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from caas import pull
 from caas.conductor.batch import Batch
 from caas.conductor.settings import Network
 from caas.core import changes
-from caas.model import wire
+from caas.model import spec, wire
 from caas.model.containers import Asked
 from caas.model.content import Member
+from caas.model.jobs import Commit, Job
 from caas.model.sets import Set
-from caas.model.states import Desired
+from caas.model.states import Desired, Move, Shelved
 from caas.store.claims import Told
+from caas.store.set_inputs import Brief
 
 _LAST_REVISION = 2**31 - 1
+_NOTHING = Brief()
 
 
 class Writer:
-    """For one message; each image in it gets one token."""
+    """For one message; each image in it gets one token.
 
-    def __init__(self, network: Network, tokens: pull.Tokens) -> None:
+    :param jobs: of sets, by their id.
+    :param handed: what was handed into sets, by their id.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        tokens: pull.Tokens,
+        jobs: Mapping[str, Sequence[Job]],
+        handed: Mapping[str, Brief],
+    ) -> None:
         self._network = network
         self._tokens = tokens
-        self._pulls: dict[str, wire.Pull] = {}
+        self._jobs = jobs
+        self._handed = handed
+        self._pulls: dict[tuple[str, str], wire.Pull] = {}
 
     def present(self, item: Set) -> wire.Wanted:
         """The present incarnation of a set, with its containers.
 
         Of a change for which nothing is claimed yet a host must not know: it
-        is told what was wanted just before.
+        is told what was wanted just before.  So it is of one that returns.
+        One that leaves is to be stopped.
 
         :param item: with its containers.
         """
         revision, content = item.revision, item.content
+        desired = item.desired
         new: set[str] = set()
+        if item.shelved == Shelved.RETURNING and item.issued < revision:
+            desired, revision = Desired.STOPPED, revision - 1
+        if item.leaving and item.move == Move.MIGRATE:
+            desired = Desired.STOPPED
         if item.issued < item.change_revision:
             revision, content = item.change_revision - 1, item.before
         elif item.change_revision:
             new = changes.touched(item)
         asked = {c.id: c.asked for c in item.containers} | item.removed
+        handed = self._handed.get(item.id, _NOTHING)
         return wire.Wanted(
             id=item.id,
             incarnation=item.incarnation,
             revision=revision,
-            desired=item.desired,
+            desired=desired,
             project_id=item.project_id,
             name=item.name,
             hostname=item.hostname,
@@ -65,6 +88,44 @@ class Writer:
             request_id=item.request_id,
             cpu_burst=content.cpu_burst,
             sysctls=item.sysctls,
+            jobs=tuple(
+                self._job(job, Commit.from_dict(job.arguments))
+                for job in self._jobs.get(item.id, ())
+                # of another one nothing is left
+                if job.arguments["incarnation"] == item.incarnation
+            ),
+            metadata=item.metadata,
+            key_name=item.key_name,
+            public_key=handed.public_key,
+            inputs=handed.digest,
+        )
+
+    def _job(self, job: Job, commit: Commit) -> wire.WantedJob:
+        return wire.WantedJob(
+            id=job.id,
+            kind=job.kind.value,
+            container=job.container_id,
+            push=wire.Push(
+                token=self._tokens.issue_push(
+                    commit.repository,
+                    commit.tag,
+                    base=pull.Base(commit.base, commit.base_digest)
+                    if commit.base
+                    else None,
+                    user_id=job.user_id,
+                    project_id=commit.project_id,
+                    job=job.id,
+                ),
+                repository=commit.repository,
+                tag=commit.tag,
+                base=commit.base,
+            ),
+            options={
+                "message": commit.message,
+                "author": commit.author,
+                "pause": commit.pause,
+                "changes": list(commit.changes),
+            },
         )
 
     def _container(
@@ -73,7 +134,7 @@ class Writer:
         return wire.WantedContainer(
             id=member.id,
             spec=member.spec,
-            pull=self._pull(member.spec.image.id)
+            pull=self._pull(member.spec.image)
             if item.desired == Desired.RUNNING
             else None,
             **dataclasses.asdict(asked),
@@ -100,11 +161,12 @@ class Writer:
             request_id=item.request_id if item else "",
         )
 
-    def _pull(self, image_id: str) -> wire.Pull:
-        found = self._pulls.get(image_id)
+    def _pull(self, image: spec.ImageRef) -> wire.Pull:
+        what = image.repository, image.digest
+        found = self._pulls.get(what)
         if found is None:
-            found = self._pulls[image_id] = wire.Pull(
-                image_id, self._tokens.issue(image_id)
+            found = self._pulls[what] = wire.Pull(
+                self._tokens.issue(*what), *what
             )
         return found
 
@@ -124,14 +186,22 @@ def assigns(
     :param told: hosts with the versions the batch began.
     """
     entries: dict[str, list[wire.Wanted]] = {}
-    where = {i: [(current[i].incarnation, placed[i])] for i in placed}
-    for set_id, claims in (where | batch.told).items():
+    where: dict[str, list[tuple[int, str]]] = {
+        set_id: list(claims) for set_id, claims in batch.told.items()
+    }
+    for set_id, host_id in placed.items():
+        where.setdefault(set_id, []).append(
+            (current[set_id].incarnation, host_id)
+        )
+    for set_id, claims in where.items():
         item = current.get(set_id)
         if item is None:
             # another conductor has it by now
             continue
         for incarnation, host_id in claims:
-            if item.desired == Desired.DELETED:
+            if item.desired == Desired.DELETED or (
+                incarnation != item.incarnation
+            ):
                 one = writer.removal(set_id, incarnation, item)
             else:
                 one = writer.present(item)

@@ -19,13 +19,22 @@ from caas.conductor.reconcile import Action
 from caas.conductor.settings import Settings
 from caas.conductor.view import View
 from caas.conductor.wanted import Writer, assigns
-from caas.core import changes
+from caas.core import changes, moves, shelving
 from caas.model.sets import Set
 from caas.model.spec import Resources
-from caas.model.states import Desired
+from caas.model.states import Desired, Shelved
 from caas.scheduler.filters import Refusal
 from caas.scheduler.plan import Plan
-from caas.store import addresses, claims, events, placements, sets
+from caas.store import (
+    addresses,
+    claims,
+    events,
+    jobs,
+    placements,
+    server_groups,
+    set_inputs,
+    sets,
+)
 from caas.store.engine import Store, retry
 from caas.store.placements import Leased
 
@@ -44,6 +53,14 @@ class TakenError(Exception):
     def __init__(self, host_ids: Collection[str]) -> None:
         super().__init__(f"taken by others: {', '.join(host_ids)}")
         self.host_ids = host_ids
+
+
+class JoinedError(Exception):
+    """Sets of the same server groups were placed by others since it was
+    planned."""
+
+    def __init__(self, group_ids: Collection[str]) -> None:
+        super().__init__(f"server groups changed: {', '.join(group_ids)}")
 
 
 class NoAddressError(Exception):
@@ -100,7 +117,7 @@ class Worker:
             plan = self._view.plan(batch.groups) if batch.groups else Plan()
             try:
                 messages, lost = self._commit(batch, plan)
-            except (TakenError, NoAddressError) as error:
+            except (TakenError, JoinedError, NoAddressError) as error:
                 LOG.info("Planning again: %s", error)
                 self._view.refresh(set(plan.placed.values()))
                 if isinstance(error, NoAddressError):
@@ -128,18 +145,21 @@ class Worker:
     ) -> tuple[list[dict[str, Any]], set[str]]:
         """One transaction for the whole batch.
 
-        The pool is written to first, then hosts by id, then sets, then what
-        belongs to them: the same order everywhere.
+        The pool is written to first, then server groups by id, then hosts by
+        id, then sets, then what belongs to them: the same order everywhere.
 
         :returns: messages to send, and sets that were planned in vain
             because the user wants something else of them by now.
         :raises TakenError: and nothing is changed.
+        :raises JoinedError: likewise.
         :raises NoAddressError: likewise.
         """
         now = self._clock()
         placed = dict(sorted(plan.placed.items()))
         with self._store.writer() as conn:
             new = self._addresses(conn, batch, placed)
+            if joined := server_groups.advance(conn, plan.versions):
+                raise JoinedError(joined)
             self._hosts(conn, batch, placed, now)
             ended: set[str] = set()
             if ends := batch.having(Action.END):
@@ -155,9 +175,11 @@ class Worker:
                 placements.unlease(conn, lost, batch.token)
             arrived = {i: placed[i] for i in placed if i not in lost}
             told = claims.told(conn, batch.hosts(placed))
+            found = jobs.tell(conn, batch.leased)
+            handed = set_inputs.brief(conn, batch.leased)
             rows = self._events(batch, plan, arrived, ended, told, now)
             events.add_many(conn, rows)
-        writer = Writer(self._settings.network, self._tokens)
+        writer = Writer(self._settings.network, self._tokens, found, handed)
         since = self._view.alive_since(now)
         return assigns(writer, batch, arrived, current, told, since), lost
 
@@ -165,7 +187,7 @@ class Worker:
         self, conn: Any, batch: Batch, placed: Collection[str]
     ) -> dict[str, str]:
         network = self._settings.network
-        need = [i for i in placed if batch.item(i).address is None]
+        need = [i for i in placed if batch.item(i).unaddressed]
         if not need:
             return {}
         found = addresses.take(
@@ -218,13 +240,22 @@ class Worker:
                 row["b_host"] = plan.placed[set_id]
                 row["b_incarnation"] = item.incarnation
                 row["b_revision"] = item.revision
-                row["b_address"] = item.address or new[set_id]
+                row["b_from"] = item.host_id or ""
+                row["b_desired"] = item.desired.value
+                row["b_address"] = (
+                    new[set_id] if item.unaddressed else item.address
+                )
                 row["b_deadline"] = self._deadline(now, 0)
                 place.append(row)
             elif set_id in refused:
                 refusal = refused[set_id]
                 row["b_reason"] = refusal.reason
-                if self._waits(item, refusal, now):
+                if item.leaving:
+                    # what it is told by it is not written down as issued:
+                    # that is left to who looks next
+                    moves.take_back(conn, item, refusal.reason, now)
+                    placements.unlease(conn, [set_id], batch.token)
+                elif self._waits(item, refusal, now):
                     wait.append(row)
                 else:
                     row["b_revision"] = item.revision
@@ -266,7 +297,12 @@ class Worker:
         item = leased.item
         attempts = 0
         reason = ""
-        if item.issued == item.revision and leased.deadline is not None:
+        if (
+            item.issued == item.revision
+            and leased.deadline is not None
+            # else it is told of a job
+            and leased.deadline < now
+        ):
             attempts = leased.attempts + 1
             asked = leased.deadline - datetime.timedelta(
                 seconds=self._settings.settle_time(leased.attempts)
@@ -335,7 +371,8 @@ class Worker:
         current: dict[str, Set],
         now: datetime.datetime,
     ) -> bool:
-        """Claim what sets being changed are to have, or take that back.
+        """Claim what sets that are changed, or return, are to have, or take
+        that back.
 
         :returns: whether any was taken back.
         """
@@ -344,10 +381,12 @@ class Worker:
             item = current.get(set_id)
             if (
                 item is None
-                or not item.change_revision
                 or item.host_id is None
                 or item.desired == Desired.DELETED
             ):
+                continue
+            returns = item.shelved == Shelved.RETURNING
+            if not (item.change_revision or returns):
                 continue
             lacking = claims.grow(
                 conn,
@@ -356,7 +395,8 @@ class Worker:
                 item.resources,
                 self._settings.ratios,
             )
-            if lacking is not None and changes.take_back(
+            undo = shelving.put_back if returns else changes.take_back
+            if lacking is not None and undo(
                 conn, item, _too_little(lacking), now
             ):
                 refused.append(set_id)
@@ -388,7 +428,7 @@ class Worker:
             )
         for set_id, refusal in (plan.refused | batch.refused).items():
             item = batch.item(set_id)
-            if not self._waits(item, refusal, now):
+            if not (item.leaving or self._waits(item, refusal, now)):
                 rows.append(
                     _event(
                         item,

@@ -40,7 +40,7 @@ OPTS = [
     ),
     cfg.StrOpt(
         "image",
-        default="archive",
+        default="registry",
         help="Driver that gets images to the engine (entry point caas.image).",
     ),
     cfg.FloatOpt(

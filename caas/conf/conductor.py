@@ -42,6 +42,14 @@ OPTS = [
         "asked again. The time doubles with each repetition, up to eight "
         "times this.",
     ),
+    cfg.IntOpt(
+        "resize_confirm_window",
+        default=0,
+        min=0,
+        help="Seconds a resize of a server waits to be confirmed or reverted "
+        "before it is confirmed by itself; 0 for ever. Until then the server "
+        "is VERIFY_RESIZE, and nothing else of it can be changed.",
+    ),
     cfg.FloatOpt(
         "cpu_allocation_ratio",
         default=16.0,

@@ -1,4 +1,4 @@
-"""[keystone]: the user caas-ssh asks the identity service with.
+"""[keystone]: the user caas-ssh and conductors ask the identity service with.
 
 It needs the role ``reader`` on the system (``system_scope = all``), as it
 looks at users, projects and roles; it changes nothing.

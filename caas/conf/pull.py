@@ -1,7 +1,8 @@
 """[pull]: how hosts get images without credentials of the cloud.
 
-An assignment carries a token for each image in it, signed by the API with
-``keys`` and good for ``ttl``; the agent presents it at ``endpoint``.
+An assignment carries a token for each image in it, signed by the conductor
+with ``keys`` and good for ``ttl``; the agent presents it at ``endpoint``, and
+lets the engine of its host pull through ``port`` of the loopback.
 """
 
 from oslo_config import cfg
@@ -26,8 +27,8 @@ OPTS = [
     cfg.URIOpt(
         "endpoint",
         schemes=["http", "https"],
-        default="http://127.0.0.1:9517",
-        help="Base URL of caas-api as hosts reach it.",
+        default="http://127.0.0.1:9523",
+        help="Base URL of caas-registry as hosts reach it.",
     ),
     cfg.StrOpt(
         "ca_file",
@@ -39,7 +40,14 @@ OPTS = [
         default=60,
         min=1,
         help="Seconds without a byte after which a download is given up, to "
-        "be begun anew.",
+        "be begun anew; until then it goes on where it was as soon as the "
+        "registry is back.",
+    ),
+    cfg.PortOpt(
+        "port",
+        default=0,
+        help="Port of 127.0.0.1 at which the agent has its engine pull; 0 for "
+        "one that is free. It is open while images are pulled.",
     ),
     cfg.IntOpt(
         "max_unpacked_gb",

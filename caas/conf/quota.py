@@ -40,6 +40,25 @@ OPTS = [
         "no limit.",
     ),
     cfg.IntOpt(
+        "images_mb",
+        default=102_400,
+        min=-1,
+        help="Images in the namespaces of one project, in MiB as pushed, "
+        "what they share counted once; -1 for no limit.",
+    ),
+    cfg.IntOpt(
+        "server_groups",
+        default=10,
+        min=-1,
+        help="Server groups of one project; -1 for no limit.",
+    ),
+    cfg.IntOpt(
+        "server_group_members",
+        default=10,
+        min=-1,
+        help="Sets in each server group; -1 for no limit.",
+    ),
+    cfg.IntOpt(
         "keypairs",
         default=100,
         min=-1,

@@ -4,6 +4,8 @@ A client connects to ``/v1/sessions/{id}`` and offers two subprotocols:
 ``caas-stream-v1``, and ``caas-token.`` with the token of the session after
 it; a browser can set no header.  What passes then is told in
 :mod:`caas.model.streams`.  Who is not let in gets an answer of HTTP, in JSON.
+
+At ``/terminal`` is a page that does this in a browser, see :mod:`page`.
 """
 
 import asyncio
@@ -19,10 +21,11 @@ from typing import Any, Protocol
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
-from websockets.typing import Origin, Subprotocol
+from websockets.typing import Subprotocol
 
 from caas import exception
 from caas.clients import agents
+from caas.console import page
 from caas.console.relay import Relay
 from caas.core import sessions
 from caas.core.deps import Deps
@@ -32,6 +35,8 @@ from caas.model.sessions import Session
 
 LOG = logging.getLogger(__name__)
 
+_OURS = ("text/html; charset=utf-8", "application/json")
+_HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]+")
 _PATH = re.compile(r"/v1/sessions/([0-9a-f-]{36})")
 _TOKEN = "caas-token."  # noqa: S105 - what stands before one
 #: Seconds from leave to come in to the first message.
@@ -94,8 +99,8 @@ class Console:
             settings.listen,
             settings.port,
             ssl=settings.tls,
+            process_request=self._process_request,
             process_response=self._process_response,
-            origins=[None, *map(Origin, settings.origins)],
             subprotocols=[Subprotocol(streams.CLIENT_PROTOCOL)],
             compression=None,
             max_size=streams.LARGEST_TEXT,
@@ -122,6 +127,25 @@ class Console:
         server.close()
         await server.wait_closed()
 
+    def _process_request(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | None:
+        """Show the page, and keep out those of others."""
+        path = request.path.partition("?")[0]
+        host = request.headers.get("Host", "")
+        if path == page.PATH:
+            if not _HOST.fullmatch(host):
+                return _refusal(400, "The header Host names no host.")
+            headers = Headers(page.headers(host, self._settings.origins))
+            return Response(200, "OK", headers, page.BODY)
+        origin = request.headers.get("Origin")
+        if origin is None or origin in self._settings.origins:
+            return None
+        if origin in (f"http://{host}", f"https://{host}"):
+            # of our own page
+            return None
+        return _refusal(403, "Pages of this origin may open no session.")
+
     async def _process_response(
         self,
         connection: ServerConnection,
@@ -129,8 +153,9 @@ class Console:
         response: Response,
     ) -> Response | None:
         """Let in who asks in the right form and has leave, or say why not."""
-        if response.status_code == http.HTTPStatus.FORBIDDEN:
-            return _refusal(403, "Pages of this origin may open no session.")
+        if response.headers.get("Content-Type") in _OURS:
+            # the page, or why not
+            return None
         if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
             return _refusal(
                 response.status_code, "Open the URL of a session as websocket."
@@ -169,7 +194,13 @@ class Console:
             )
         client = str(connection.remote_address[0])
         user_id = None
-        if self._users is not None:
+        token = _token(request.headers)
+        if self._users is not None and not (
+            "X-Auth-Token" not in request.headers
+            and await asyncio.to_thread(
+                sessions.stands_alone, self._deps, match[1], token
+            )
+        ):
             user_id = await asyncio.to_thread(
                 self._users.user_of, request.headers.get("X-Auth-Token", "")
             )
@@ -182,7 +213,7 @@ class Console:
             lambda: sessions.redeem(
                 self._deps,
                 match[1],
-                _token(request.headers),
+                token,
                 user_id=user_id,
                 proxy=self._settings.name,
                 client=client,

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosedOK
 from caas import exception
 from caas.console import link
 from caas.console.ssh_access import Place
+from caas.core import sessions
 from caas.model import streams
 from caas.model.streams import Channel, Verb
 
@@ -32,8 +33,6 @@ FAILED = 255
 #: (MAX_ARG_STRLEN).
 LONGEST_COMMAND = 1 << 17
 
-#: What a login starts: the shell of most people if the image has it.
-SHELL = "command -v bash >/dev/null && exec bash -l || exec sh -l"
 _NO_SHELL = (
     "This container may have no shell: its image is without /bin/sh. Its "
     "logs, and sftp, work all the same."
@@ -240,7 +239,7 @@ class Session(End, asyncssh.SSHServerSession[bytes]):
 
     def _arguments(self, environment: Mapping[bytes, bytes]) -> dict[str, Any]:
         """:raises BadRequest: the command cannot be."""
-        command = SHELL if self._command is None else self._command
+        command = sessions.SHELL if self._command is None else self._command
         if "\0" in command or len(command.encode()) >= LONGEST_COMMAND:
             raise exception.BadRequest(
                 f"A command has less than {LONGEST_COMMAND} bytes, none of "

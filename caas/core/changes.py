@@ -9,34 +9,45 @@ is made of what it was before, and ``failure`` says why.
 
 import dataclasses
 import datetime
+import functools
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from caas import exception
 from caas.context import RequestContext
-from caas.core import containers
+from caas.core import containers, moves
+from caas.core import inputs as core_inputs
+from caas.core import quotas as core_quotas
 from caas.core.deps import Deps
 from caas.core.sets import (
+    check_in_place,
     check_memory,
     check_specs,
+    check_unlocked,
     claim_quota,
+    failed_event,
+    failure,
     flavor_of,
     from_body,
     get,
     over_quota,
-    prepare_quota,
     resolve,
     set_event,
+    start,
+    wrong_state,
 )
 from caas.model import content as model
 from caas.model import sets
 from caas.model.containers import Container
 from caas.model.content import Content, Member
-from caas.model.states import Desired
-from caas.store import events, history, quotas
+from caas.model.inputs import Inputs
+from caas.model.keypairs import Keypair
+from caas.model.spec import ContainerSpec, Hooks, RestartPolicy
+from caas.model.states import Desired, SetStatus
+from caas.store import events, history, quotas, set_inputs
 from caas.store import sets as store
 from caas.store.engine import retry, utcnow
 
@@ -45,16 +56,22 @@ MONITOR = 2.0
 
 
 def resize(
-    deps: Deps, ctx: RequestContext, item: sets.Set, flavor_ref: str
+    deps: Deps,
+    ctx: RequestContext,
+    item: sets.Set,
+    flavor_ref: str,
+    *,
+    hold: bool = False,
 ) -> sets.Set:
     """Give a set another flavor.  The one it has already: no change.
 
     :param flavor_ref: id or name.
+    :param hold: it waits for :func:`confirm` or :func:`revert_resize` then.
     :raises BadRequest: unknown flavor, or one that does not fit the set.
     :raises Conflict: another change is under way.
     :raises QuotaExceeded: the project has no room for it.
     """
-    flavor = flavor_of(deps, flavor_ref)
+    flavor = flavor_of(deps, ctx, flavor_ref)
     _check_free(item)
     wanted = dataclasses.replace(
         item.content,
@@ -62,7 +79,13 @@ def resize(
         flavor_name=flavor.name,
         resources=flavor.resources,
         cpu_burst=flavor.cpu_burst,
+        flavor_specs=flavor.extra_specs,
     )
+    if wanted == dataclasses.replace(
+        item.content, flavor_specs=flavor.extra_specs
+    ):
+        # extra specs that mean nothing to a host are no other flavor
+        wanted = item.content
     for member in wanted.members:
         check_memory(
             member.spec.name, member.spec.memory_percent, wanted.resources
@@ -74,6 +97,95 @@ def resize(
         wanted,
         "resize",
         details={"from": item.flavor_name, "to": flavor.name},
+        hold=hold,
+    )
+
+
+def confirm(deps: Deps, ctx: RequestContext, item: sets.Set) -> sets.Set:
+    """A resize that waits for that stays.
+
+    :raises Conflict: none does, or it is locked.
+    """
+    check_unlocked(ctx, item)
+    if item.resized_at is None or item.change_revision:
+        raise wrong_state(item, "confirm", "VERIFY_RESIZE")
+    with deps.store.writer() as conn:
+        if not store.confirm(conn, item.id, item.resized_at):
+            raise wrong_state(item, "confirm", "VERIFY_RESIZE")
+        events.add(
+            conn,
+            **set_event(
+                ctx,
+                item.id,
+                "set.confirm-resize",
+                project_id=item.project_id,
+                result="success",
+            ),
+        )
+    return get(deps, ctx, item.id)
+
+
+def confirm_old(
+    conn: sa.Connection, set_id: str, before: datetime.datetime
+) -> bool:
+    """A resize that waits since then stays; nobody asked for that.
+
+    :returns: False if none does any more.
+    """
+    item = store.get(conn, set_id)
+    if (
+        item is None
+        or item.resized_at is None
+        or item.resized_at > before
+        or item.change_revision
+        or not store.confirm(conn, set_id, item.resized_at)
+    ):
+        return False
+    events.add(
+        conn,
+        project_id=item.project_id,
+        object_type="set",
+        object_id=set_id,
+        action="set.confirm-resize",
+        result="success",
+        reason="Nobody confirmed or reverted it for as long as it waits.",
+        request_id=item.request_id,
+    )
+    return True
+
+
+def revert_resize(deps: Deps, ctx: RequestContext, item: sets.Set) -> sets.Set:
+    """Back to the flavor it had before a resize that waits for that, or to
+    the host it was moved from.
+
+    A volume that has grown keeps its size.
+
+    :raises Conflict: none does, or it is locked.
+    :raises QuotaExceeded: the project has no room for it any more.
+    """
+    if item.resized_at is None or item.change_revision:
+        raise wrong_state(item, "revert", "VERIFY_RESIZE")
+    if "host" in item.resized_from:
+        return moves.back(deps, ctx, item)
+    then = Content.from_dict(item.resized_from)
+    wanted = dataclasses.replace(
+        item.content,
+        flavor_id=then.flavor_id,
+        flavor_name=then.flavor_name,
+        resources=dataclasses.replace(
+            then.resources,
+            disk_gb=max(then.resources.disk_gb, item.resources.disk_gb),
+        ),
+        cpu_burst=then.cpu_burst,
+        flavor_specs=then.flavor_specs,
+    )
+    return _change(
+        deps,
+        ctx,
+        item,
+        wanted,
+        "resize",
+        details={"from": item.flavor_name, "to": then.flavor_name},
     )
 
 
@@ -87,6 +199,7 @@ def update(
     add: Sequence[dict[str, Any]] = (),
     remove: Sequence[str] = (),
     monitor: float | None = None,
+    also: Callable[[sa.Connection], None] | None = None,
 ) -> sets.Set:
     """Replace, add and remove containers of a set, all or nothing.
 
@@ -96,6 +209,7 @@ def update(
     :param add: new containers, as in a request that creates a set.
     :param remove: names or ids.
     :param monitor: how long what is started has to run, None for MONITOR (s).
+    :param also: writes what changes with it.
     :raises BadRequest: it does not go together.
     :raises NotFound: there is no such container.
     :raises Conflict: another change is under way.
@@ -139,6 +253,147 @@ def update(
         action,
         MONITOR if monitor is None else monitor,
         details=_details(item.content, wanted),
+        also=also,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Handed:
+    """What a rebuild may hand into a set anew; None for as before.
+
+    :ivar key: and False for none.
+    """
+
+    inputs: Inputs | None = None
+    key: Keypair | Literal[False] | None = None
+
+    def write(self, conn: sa.Connection, set_id: str) -> None:
+        public_key = None
+        if self.key is not None:
+            store.describe(
+                conn, set_id, {"key_name": self.key.name if self.key else ""}
+            )
+            public_key = self.key.public_key if self.key else ""
+        if self.inputs is not None:
+            there = self.inputs.user_data != ""
+            store.describe(conn, set_id, {"has_user_data": there})
+        set_inputs.write(conn, set_id, self.inputs, public_key)
+
+
+def rebuild(
+    deps: Deps,
+    ctx: RequestContext,
+    item: sets.Set,
+    ident: str,
+    image: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    handed: Handed | None = None,
+) -> sets.Set:
+    """Make one container anew, from an image, even from the one it has; the
+    others go on.
+
+    :param image: as in a request that creates a set.
+    :param env: its variables from now on, None for as before.
+    :param handed: what its containers find from now on.
+    :raises BadRequest: there is no such image, or it is of no use.
+    :raises Conflict: another change is under way.
+    """
+    member = _member(item, ident)
+    assert member.spec is not None
+    change = {"image": image, "builds": member.spec.builds + 1}
+    if env is not None:
+        change["env"] = dict(env)
+    if handed is not None and handed.inputs is not None:
+        specs = [m.spec for m in item.content.members]
+        core_inputs.check_places(handed.inputs, specs)
+    return update(
+        deps,
+        ctx,
+        item,
+        "rebuild",
+        change=[(ident, change)],
+        also=(
+            None
+            if handed is None
+            else functools.partial(handed.write, set_id=item.id)
+        ),
+    )
+
+
+#: Waits for whoever looks inside, and ends when it is told to.
+_SHELL = (
+    "/bin/sh",
+    "-c",
+    "trap 'exit 0' TERM INT; while :; do sleep 60 & wait $!; done",
+)
+
+
+def rescue(
+    deps: Deps, ctx: RequestContext, item: sets.Set, image: str | None = None
+) -> sets.Set:
+    """Have a shell stand in for the first container, with its volume and
+    variables, until :func:`unrescue`.
+
+    A set that is stopped is started with it.  Where the image has no shell,
+    all is as it was, with the reason in ``failure``.
+
+    :param image: with the shell, as in a request that creates a set; None
+        for that of the container.
+    :raises BadRequest: there is no such image, or it is of no use.
+    :raises Conflict: another change is under way.
+    """
+    _check_free(item)
+    first, *others = item.content.members
+    asked = {} if image is None else {"image": image}
+    [spec] = resolve(deps, ctx, [from_body(asked, first.spec)])
+    spec = dataclasses.replace(
+        spec,
+        entrypoint=_SHELL,
+        command=(),
+        user=None,
+        working_dir=None,
+        health_check=None,
+        hooks=Hooks(),
+        run_to_completion=False,
+        restart_policy=RestartPolicy(),
+        builds=spec.builds + 1,
+    )
+    found = _change(
+        deps,
+        ctx,
+        item,
+        dataclasses.replace(
+            item.content,
+            members=(Member(first.id, spec), *others),
+            rescued=first.spec.to_dict(),
+        ),
+        "rescue",
+        MONITOR,
+        details={"image": spec.image.ref},
+    )
+    return start(deps, ctx, found)
+
+
+def unrescue(deps: Deps, ctx: RequestContext, item: sets.Set) -> sets.Set:
+    """Have its first container be what it was before :func:`rescue`.
+
+    :raises Conflict: it is not in rescue, or is being changed.
+    """
+    if not item.rescued or item.change_revision:
+        raise wrong_state(item, "unrescue", SetStatus.RESCUE.value)
+    first, *others = item.content.members
+    spec = ContainerSpec.from_dict(item.rescued)
+    spec = dataclasses.replace(spec, builds=first.spec.builds + 1)
+    return _change(
+        deps,
+        ctx,
+        item,
+        dataclasses.replace(
+            item.content, members=(Member(first.id, spec), *others), rescued={}
+        ),
+        "unrescue",
+        details={},
     )
 
 
@@ -273,6 +528,16 @@ def _check_free(item: sets.Set) -> None:
         )
     if item.desired == Desired.DELETED:
         raise exception.Conflict(f"Set {item.id} is being deleted.")
+    check_in_place(item)
+    if item.rescued:
+        raise exception.Conflict(
+            f"Set {item.id} is in rescue; unrescue it first."
+        )
+    if item.resized_at is not None:
+        raise exception.Conflict(
+            f"Set {item.id} was resized, and that waits to be confirmed or "
+            "reverted."
+        )
 
 
 def _check_awake(item: sets.Set, wanted: Content) -> None:
@@ -295,7 +560,10 @@ def _change(
     monitor: float = 0.0,
     *,
     details: dict[str, Any],
+    hold: bool = False,
+    also: Callable[[sa.Connection], None] | None = None,
 ) -> sets.Set:
+    check_unlocked(ctx, item)
     if wanted == item.content:
         return item
     _check_awake(item, wanted)
@@ -305,7 +573,7 @@ def _change(
             f"The volume of a set cannot shrink: it has {before} GiB, flavor "
             f"{wanted.flavor_name!r} only {after} GiB."
         )
-    _write(deps, ctx, item, wanted, action, monitor, details)
+    _write(deps, ctx, item, wanted, action, monitor, details, hold, also)
     deps.notify(ctx, [item.id])
     return get(deps, ctx, item.id)
 
@@ -319,28 +587,36 @@ def _write(
     action: str,
     monitor: float,
     details: dict[str, Any],
+    hold: bool,
+    also: Callable[[sa.Connection], None] | None,
 ) -> None:
     now = utcnow()
     more = model.more(wanted, item.content)
-    with deps.store.reader() as conn:
-        quota = quotas.get(conn, item.project_id, deps.quota_defaults)
-    prepare_quota(deps, item.project_id, quota)
+    quota = core_quotas.ready(deps, item.project_id)
     if any(
         0 <= usage.limit < usage.used + more[resource]
         for resource, usage in quota.resources.items()
         if resource in more
     ):
-        each = {**dict.fromkeys(quota.resources, 0), **more}
-        raise over_quota(quota, each, 1, f"this {action}")
+        raise over_quota(quota, more, 1, f"this {action}")
     with deps.store.writer() as conn:
         claim_quota(conn, item.project_id, more, quota)
         if not store.change(
-            conn, item, wanted, action, monitor, ctx.request_id or "", now
+            conn,
+            item,
+            wanted,
+            action,
+            monitor,
+            ctx.request_id or "",
+            now,
+            hold=hold,
         ):
             raise exception.Conflict(
                 f"Set {item.id} was changed by another request at the same "
                 "moment; look at it and try again."
             )
+        if also is not None:
+            also(conn)
         history.add(
             conn,
             [
@@ -396,13 +672,8 @@ def take_back(
     # something else may have been asked for since
     asked = history.get(conn, item.id, item.change_revision)
     request_id = asked.request_id if asked else item.request_id
-    failure = {
-        "action": item.change_action,
-        "reason": reason,
-        "at": now.isoformat(timespec="microseconds") + "Z",
-        "request_id": request_id,
-    }
-    if not store.unchange(conn, item, failure, now):
+    failed = failure(item.change_action, reason, request_id, now)
+    if not store.unchange(conn, item, failed, now):
         return False
     before, tried = item.before, item.content
     _release(conn, item, model.more(tried, before))
@@ -421,16 +692,12 @@ def take_back(
             )
         ],
     )
-    events.add(
+    failed_event(
         conn,
-        project_id=item.project_id,
-        object_type="set",
-        object_id=item.id,
-        request_id=request_id,
-        host=item.host_name or "",
-        action=f"set.{item.change_action}",
-        result="error",
-        reason=reason,
+        item,
+        item.change_action,
+        reason,
+        request_id,
         details=_details(before, tried),
         **_touched_one(before, tried),
     )

@@ -49,7 +49,7 @@ def restart(
         before.
     :raises Conflict: its set is not to run.
     """
-    one = _business(item, ident)
+    one = business(item, ident)
     return _ask(
         deps,
         ctx,
@@ -68,7 +68,7 @@ def pause(
 
     :raises Conflict: its set is not to run.
     """
-    one = _business(item, ident)
+    one = business(item, ident)
     if one.asked.paused == paused:
         return item
     return _ask(
@@ -89,7 +89,7 @@ def signal(
     :param name: without ``SIG``.
     :raises Conflict: its set is not to run.
     """
-    one = _business(item, ident)
+    one = business(item, ident)
     return _ask(
         deps,
         ctx,
@@ -101,7 +101,11 @@ def signal(
     )
 
 
-def _business(item: Set, ident: str) -> Container:
+def business(item: Set, ident: str) -> Container:
+    """As :func:`pick`.
+
+    :raises Forbidden: it is the infra container.
+    """
     found = pick(item, ident)
     if found.spec is None:
         raise exception.Forbidden(
@@ -123,6 +127,7 @@ def _ask(
     details: dict[str, str] | None = None,
 ) -> Set:
     """Write what is wanted of one container, as a new revision of its set."""
+    sets.check_unlocked(ctx, item)
     with deps.store.writer() as conn:
         done = store_sets.desire(
             conn,

@@ -1,14 +1,16 @@
 """Use cases of hosts: what operators see and decide."""
 
 import dataclasses
+from collections.abc import Collection
 
 from caas import exception
 from caas.context import RequestContext
 from caas.core.deps import Deps
 from caas.model.hosts import Host
 from caas.model.query import Query
+from caas.model.sets import Set
 from caas.model.states import HostStatus
-from caas.store import events
+from caas.store import events, sets
 from caas.store import hosts as store
 from caas.store.engine import utcnow
 
@@ -61,6 +63,31 @@ def _enable(
             ),
         )
     return dataclasses.replace(host, enabled=enabled, disabled_reason=reason)
+
+
+def force_down(
+    deps: Deps, ctx: RequestContext, ident: str, down: bool
+) -> Host:
+    """Have it count as down, whatever it reports, or no longer."""
+    host = get(deps, ctx, ident)
+    with deps.store.writer() as conn:
+        store.force_down(conn, host.id, down)
+        events.add(
+            conn,
+            **_event(
+                ctx, host, "host.force-down" if down else "host.force-up", None
+            ),
+        )
+    return dataclasses.replace(host, forced_down=down)
+
+
+def sets_on(
+    deps: Deps, ctx: RequestContext, host_ids: Collection[str]
+) -> dict[str, list[Set]]:
+    """Sets that are placed on hosts, by id of the host, without their
+    containers."""
+    with deps.store.reader() as conn:
+        return sets.on_hosts(conn, host_ids)
 
 
 def delete(deps: Deps, ctx: RequestContext, ident: str) -> None:

@@ -21,6 +21,7 @@ from caas.model.sets import Set
 from caas.model.states import ContainerStatus, HostStatus
 from caas.model.streams import Ask, Look, Verb
 from caas.store import events
+from caas.store import hosts as host_store
 from caas.store import sessions as store
 from caas.store.engine import retry, utcnow
 
@@ -28,6 +29,12 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds within which a session has to begin.
 TOKEN_TTL = 60
+
+#: Seconds within which a terminal in a browser has to be opened.
+WEB_TTL = 600
+
+#: What a login starts: the shell of most people if the image has it.
+SHELL = "command -v bash >/dev/null && exec bash -l || exec sh -l"
 
 #: What works on a container that does not run, too.
 _STILL = (Verb.LOGS, Look.DIFF, Look.INSPECT)
@@ -58,13 +65,15 @@ def create(
     reason: str = "",
     record: bool = False,
     terms: Terms | None = None,
+    alone: bool = False,
 ) -> tuple[Session, str]:
     """Give leave to open one stream.
 
     :param ident: name or id of a container; None for the set as a whole.
     :param arguments: see :class:`caas.model.streams.Verb`.
+    :param alone: who has the token needs none of Keystone.
     :returns: the session, and the token that begins it, once, within
-        :data:`TOKEN_TTL` seconds.
+        :data:`TOKEN_TTL` seconds; :data:`WEB_TTL` where it stands alone.
     :raises Forbidden: the infra container is meant.
     :raises BadRequest: a reason is lacking.
     :raises Conflict: it does not run.
@@ -95,13 +104,76 @@ def create(
         incarnation=item.incarnation,
         host_id=host.id,
         created_at=now,
-        expires_at=now + datetime.timedelta(seconds=TOKEN_TTL),
+        expires_at=now
+        + datetime.timedelta(seconds=WEB_TTL if alone else TOKEN_TTL),
+        alone=alone,
     )
     token = secrets.token_urlsafe(32)
     with deps.store.writer() as conn:
         store.insert(conn, session, _hash(token))
         events.add(conn, **_event(session, "accepted"))
     return session, token
+
+
+def terminal(
+    deps: Deps, ctx: RequestContext, item: Set, terms: Terms
+) -> tuple[Session, str]:
+    """Leave to open a shell in the first container of a set, in a browser.
+
+    :returns: as :func:`create`.
+    :raises CaasError: likewise.
+    """
+    first = next(each for each in item.containers if each.spec is not None)
+    arguments = {
+        "command": ["/bin/sh", "-c", SHELL],
+        "tty": True,
+        "stdin": True,
+        "env": {"TERM": "xterm-256color"},
+    }
+    return create(
+        deps,
+        ctx,
+        item,
+        first.id,
+        Verb.EXEC,
+        arguments,
+        terms=terms,
+        alone=True,
+    )
+
+
+def stands_alone(deps: Deps, session_id: str, token: str) -> bool:
+    """Whether this is the token of a session that needs no other one."""
+    with deps.store.reader() as conn:
+        session = store.get(conn, session_id)
+        known = store.token_hash(conn, session_id)
+    return (
+        session is not None
+        and session.alone
+        and known is not None
+        and hmac.compare_digest(known, _hash(token))
+    )
+
+
+def of_token(deps: Deps, token: str) -> tuple[Session, Host]:
+    """The session a token may begin, and where that goes.
+
+    :raises NotFound: there is none, or not any more.
+    """
+    missing = exception.NotFound("Token not found")
+    with deps.store.reader() as conn:
+        session = store.of_token(conn, _hash(token))
+    if session is None or _used(session, utcnow()):
+        raise missing
+    with deps.store.reader() as conn:
+        host = host_store.find(conn, session.host_id)
+    if host is None:
+        raise missing
+    return session, host
+
+
+#: Most bytes of :func:`output`.
+OUTPUT = 1 << 20
 
 
 def look(
@@ -127,6 +199,29 @@ def look(
         request_id=ctx.request_id or "",
     )
     return deps.agents.look(host.name, host.facts["streams"], ask)
+
+
+def output(
+    deps: Deps, ctx: RequestContext, item: Set, lines: int | None
+) -> str:
+    """The last lines that the containers of a set have written.
+
+    :param lines: of all of them, None for all within :data:`OUTPUT`.
+    :raises CaasError: as :func:`create`, and whatever the host says.
+    """
+    host = _way(deps, ctx, item, None, Verb.LOGS)
+    ask = Ask(
+        verb=Verb.LOGS.value,
+        set_id=item.id,
+        incarnation=item.incarnation,
+        arguments={"tail": lines},
+        request_id=ctx.request_id or "",
+    )
+    found = deps.agents.read(host.name, host.facts["streams"], ask, OUTPUT)
+    text = found.decode(errors="replace").splitlines(keepends=True)
+    return "".join(
+        text if lines is None else text[max(0, len(text) - lines) :]
+    )
 
 
 def _container(
@@ -194,6 +289,10 @@ def _way(
                 + (f": {one.reason.rstrip('.')}." if one.reason else ".")
             )
     host = hosts.get(deps, ctx, item.host_id)
+    if host.forced_down:
+        raise exception.Unavailable(
+            f"Operators have taken the host of set {item.id} out of service."
+        )
     if host.status(utcnow(), deps.heartbeat_timeout) != HostStatus.UP:
         raise exception.Unavailable(
             f"The host of set {item.id} has not reported since "
@@ -327,6 +426,10 @@ def _problem(
         return "it is the token of another session, or none"
     if user_id is not None and user_id != session.user_id:
         return "it was given to another user"
+    return _used(session, now)
+
+
+def _used(session: Session, now: datetime.datetime) -> str:
     if session.started_at is not None or session.ended_at is not None:
         return "it was used before"
     if now >= session.expires_at:

@@ -1,30 +1,50 @@
 """Use cases of sets: the only writer of what users want of them."""
 
 import dataclasses
+import datetime
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from oslo_db import exception as db_exception
 
 from caas import exception
 from caas.context import RequestContext
+from caas.core import flavors as core_flavors
+from caas.core import inputs as core_inputs
+from caas.core import quotas as core_quotas
+from caas.core import server_groups
 from caas.core.deps import Deps
 from caas.model import sets as model
 from caas.model import spec, sysctls
 from caas.model.containers import BUSINESS, INFRA, Container
 from caas.model.flavors import Flavor
+from caas.model.hints import Hints
+from caas.model.inputs import Inputs
+from caas.model.keypairs import Keypair
 from caas.model.query import Query
 from caas.model.quotas import Quota
-from caas.model.states import Desired, SetStatus
-from caas.store import events, flavors, history, quotas
+from caas.model.states import Desired, Frozen, SetStatus
+from caas.store import (
+    containers,
+    events,
+    flavors,
+    history,
+    hosts,
+    quotas,
+    set_inputs,
+    set_tags,
+)
 from caas.store import sets as store
 from caas.store.engine import retry, utcnow
 
 #: Business containers of one set.
 MAX_CONTAINERS = 32
+
+#: Pairs of metadata, and tags, of one set.
+MAX_METADATA = 128
+MAX_TAGS = 50
 
 #: Docker refuses to start a container with less (MiB).
 MIN_MEMORY_MB = 6
@@ -39,9 +59,13 @@ def create(
     as many as it has room for, but at least ``min_count``.  With both equal
     it is all or nothing, here and when they are placed.
 
-    :param body: the ``set`` of a request, valid against its schema.
-    :raises BadRequest: unknown flavor or image, or they do not go together.
-    :raises QuotaExceeded: the project has no room for ``min_count`` sets.
+    :param body: the ``set`` of a request, valid against its schema; besides
+        ``server_group``, the id of one, and ``hints``, as
+        :class:`caas.model.hints.Hints` has them.
+    :raises BadRequest: unknown flavor, image, key pair, server group or host,
+        or something does not go together.
+    :raises QuotaExceeded: the project has no room for ``min_count`` sets, or
+        the server group none for all that would be made.
     """
     min_count = body.get("min_count", 1)
     max_count = body.get("max_count", min_count)
@@ -50,14 +74,32 @@ def create(
             f"min_count is {min_count} but max_count only {max_count}; "
             "max_count must be at least min_count."
         )
-    flavor = flavor_of(deps, body["flavor"])
+    flavor = flavor_of(deps, ctx, body["flavor"])
+    _check_host(deps, body.get("hints", {}).get("host", ""))
     check_sysctls(body.get("sysctls") or {})
     specs = [from_body(c) for c in body["containers"]]
     check_specs(specs, flavor.resources)
+    handed = core_inputs.from_body(body)
+    core_inputs.check_places(handed, specs)
+    key = core_inputs.key(deps, ctx, body.get("key_name"))
     specs = resolve(deps, ctx, specs)
-    items = _insert(deps, ctx, body, flavor, specs, min_count, max_count)
+    items = _insert(
+        deps, ctx, body, flavor, specs, handed, key, min_count, max_count
+    )
     deps.notify(ctx, [s.id for s in items])
     return items
+
+
+def _check_host(deps: Deps, name: str) -> None:
+    """:raises BadRequest: there is no host of this name."""
+    if not name:
+        return
+    with deps.store.reader() as conn:
+        found = hosts.find(conn, name)
+    if found is None or found.name != name:
+        raise exception.BadRequest(
+            f"Compute host {name[:100]} could not be found."
+        )
 
 
 def from_body(
@@ -231,6 +273,8 @@ def _insert(
     body: dict[str, Any],
     flavor: Flavor,
     specs: Sequence[spec.ContainerSpec],
+    handed: Inputs,
+    key: Keypair | None,
     min_count: int,
     max_count: int,
 ) -> list[model.Set]:
@@ -243,18 +287,27 @@ def _insert(
         "disk_gb": flavor.resources.disk_gb,
     }
     project_id = ctx.project_scope
-    with deps.store.reader() as conn:
-        quota = quotas.get(conn, project_id, deps.quota_defaults)
-    prepare_quota(deps, project_id, quota)
+    quota = core_quotas.ready(deps, project_id)
     count = min(max_count, _room(quota, each))
     if count < min_count:
         raise over_quota(quota, each, min_count, f"{min_count} such set(s)")
-    items = _build(ctx, body, flavor, specs, count)
+    items = _build(ctx, body, flavor, specs, key, count)
+    group_id = body.get("server_group")
     with deps.store.writer() as conn:
+        if group_id is not None:
+            server_groups.join(conn, ctx, group_id, count, quota)
         claim_quota(
             conn, project_id, {r: n * count for r, n in each.items()}, quota
         )
         store.insert(conn, items)
+        set_inputs.add(
+            conn,
+            [s.id for s in items],
+            handed,
+            key.public_key if key else "",
+        )
+        for item in items:
+            set_tags.write(conn, item.id, set(body.get("tags") or ()))
         history.add(
             conn,
             [
@@ -280,14 +333,14 @@ def _insert(
     return items
 
 
-def flavor_of(deps: Deps, ident: str) -> Flavor:
+def flavor_of(deps: Deps, ctx: RequestContext, ident: str) -> Flavor:
     """The one a request names.
 
     :param ident: id or name.
-    :raises BadRequest: there is none.
+    :raises BadRequest: there is none that the user may use.
     """
     with deps.store.reader() as conn:
-        found = flavors.find(conn, ident)
+        found = flavors.find(conn, ident, core_flavors.seen_by(ctx))
     if found is None:
         raise exception.BadRequest(
             f"There is no flavor with the id or name {ident!r}."
@@ -316,22 +369,12 @@ def claim_quota(
         )
 
 
-def prepare_quota(deps: Deps, project_id: str, quota: Quota) -> None:
-    if any(usage.used for usage in quota.resources.values()):
-        return
-    try:
-        with deps.store.writer() as conn:
-            quotas.prepare(conn, project_id)
-    except db_exception.DBDuplicateEntry:
-        pass  # the counters were there, all at zero
-
-
 def _room(quota: Quota, each: dict[str, int]) -> int:
     """How many sets more the quota has room for."""
     rooms = [
         (usage.limit - usage.used) // each[resource]
         for resource, usage in quota.resources.items()
-        if usage.limit >= 0 and each[resource] > 0
+        if usage.limit >= 0 and each.get(resource, 0) > 0
     ]
     return max(0, min(rooms, default=10**9))
 
@@ -349,7 +392,7 @@ def over_quota(
     """
     parts = []
     for resource, usage in quota.resources.items():
-        asked = each[resource] * count
+        asked = each.get(resource, 0) * count
         if asked and 0 <= usage.limit < usage.used + asked:
             scale = 1000 if resource == "millicpus" else 1
             parts.append(
@@ -368,6 +411,7 @@ def _build(
     body: dict[str, Any],
     flavor: Flavor,
     specs: Sequence[spec.ContainerSpec],
+    key: Keypair | None,
     count: int,
 ) -> list[model.Set]:
     now = utcnow()
@@ -407,7 +451,13 @@ def _build(
                 flavor_name=flavor.name,
                 resources=flavor.resources,
                 cpu_burst=flavor.cpu_burst,
+                flavor_specs=flavor.extra_specs,
                 sysctls=body.get("sysctls") or {},
+                networked=body.get("network", "auto") != "none",
+                has_user_data=bool(body.get("user_data")),
+                key_name=key.name if key else "",
+                group_id=body.get("server_group"),
+                hints=Hints.from_dict(body.get("hints", {})),
                 zone=body.get("availability_zone"),
                 reservation_id=reservation,
                 min_count=min(body.get("min_count", 1), count),
@@ -440,11 +490,25 @@ def set_event(
 
 
 def list_(
-    deps: Deps, ctx: RequestContext, query: Query, detail: bool
+    deps: Deps,
+    ctx: RequestContext,
+    query: Query,
+    detail: bool,
+    *,
+    infra: bool = True,
+    with_tags: bool = False,
 ) -> list[model.Set]:
-    """:param detail: with the containers of each set."""
+    """:param detail: with the containers of each set.
+    :param infra: False: with all of them but those.
+    """
     with deps.store.reader() as conn:
-        return store.list_(conn, query, with_containers=detail)
+        return store.list_(
+            conn,
+            query,
+            with_containers=detail,
+            infra=infra,
+            with_tags=with_tags,
+        )
 
 
 def get(
@@ -452,24 +516,40 @@ def get(
     ctx: RequestContext,
     set_id: str,
     project_id: str | None = None,
+    *,
+    with_tags: bool = False,
 ) -> model.Set:
     """:param project_id: only a set of this project; None for any.
     :raises NotFound: there is none (or only in another project).
     """
     with deps.store.reader() as conn:
-        found = store.get(conn, set_id, project_id)
+        found = store.get(conn, set_id, project_id, with_tags=with_tags)
     if found is None:
         raise exception.NotFound(f"There is no set with the id {set_id}.")
     return found
 
 
+def look_again(deps: Deps, ctx: RequestContext, ids: list[str]) -> None:
+    """Something around these sets may have changed, as others tell."""
+    deps.notify(ctx, ids)
+
+
 def update(
     deps: Deps, ctx: RequestContext, item: model.Set, changes: dict[str, Any]
 ) -> model.Set:
-    """Change name, description or metadata (replaced as a whole)."""
+    """Change name, description, host name or metadata (replaced as a whole).
+
+    Of another host name containers are told; they have it when their infra
+    container is made the next time.
+
+    :raises Conflict: metadata of what is locked; words may be changed, as in
+        Nova.
+    """
+    if "metadata" in changes:
+        check_unlocked(ctx, item)
     values: dict[str, Any] = {
         k: changes[k]
-        for k in ("name", "description", "metadata")
+        for k in ("name", "description", "hostname", "metadata")
         if k in changes
     }
     if values:
@@ -486,14 +566,290 @@ def update(
                     details={"changed": sorted(values)},
                 ),
             )
+        _tell(deps, ctx, item)
     return get(deps, ctx, item.id)
+
+
+def _tell(deps: Deps, ctx: RequestContext, item: model.Set) -> None:
+    """Its containers are told what it is called, and its metadata."""
+    if item.host_id is not None:
+        deps.notify(ctx, [item.id])
+
+
+def change_metadata(
+    deps: Deps,
+    ctx: RequestContext,
+    item: model.Set,
+    values: Mapping[str, str],
+    *,
+    remove: Collection[str] = (),
+    replace: bool = False,
+) -> model.Set:
+    """Add, change and remove single pairs, whatever others do meanwhile.
+
+    :param remove: keys; those that are not there are no error.
+    :param replace: nothing else stays.
+    :raises QuotaExceeded: there would be more than MAX_METADATA.
+    :raises Conflict: it is locked.
+    """
+    check_unlocked(ctx, item)
+    with deps.store.writer() as conn:
+        # holds the row, so that what is read is what is written on
+        store.describe(conn, item.id, {"updated_at": utcnow()})
+        found = store.get(conn, item.id)
+        if found is None:
+            raise exception.NotFound(f"There is no set with the id {item.id}.")
+        made = {} if replace else dict(found.metadata)
+        made |= values
+        for key in remove:
+            made.pop(key, None)
+        if len(made) > MAX_METADATA:
+            raise exception.QuotaExceeded(
+                f"A set has {MAX_METADATA} metadata items at most; there "
+                f"would be {len(made)}."
+            )
+        store.describe(conn, item.id, {"metadata": made})
+        _updated(conn, ctx, item, ["metadata"])
+    _tell(deps, ctx, item)
+    return dataclasses.replace(found, metadata=made)
+
+
+def tags(deps: Deps, item: model.Set) -> list[str]:
+    """In order."""
+    return tags_of(deps, [item.id])[item.id]
+
+
+def tags_of(deps: Deps, set_ids: Collection[str]) -> dict[str, list[str]]:
+    """In order, by set."""
+    with deps.store.reader() as conn:
+        return set_tags.of(conn, set_ids)
+
+
+def change_tags(
+    deps: Deps,
+    ctx: RequestContext,
+    item: model.Set,
+    *,
+    add: Collection[str] = (),
+    remove: Collection[str] = (),
+    replace: bool = False,
+) -> list[str]:
+    """Put tags on a set, and take others off it.
+
+    :param remove: those that it does not have are no error.
+    :param replace: it has no others afterwards.
+    :returns: all it has, in order.
+    :raises BadRequest: there would be more than MAX_TAGS.
+    """
+    with deps.store.writer() as conn:
+        # holds the row, so that what is read is what is written on
+        store.describe(conn, item.id, {"updated_at": utcnow()})
+        before = set(set_tags.of(conn, [item.id])[item.id])
+        after = (set() if replace else before - set(remove)) | set(add)
+        if len(after) > MAX_TAGS:
+            raise exception.BadRequest(
+                f"A set has {MAX_TAGS} tags at most; there would be "
+                f"{len(after)}."
+            )
+        if after != before:
+            set_tags.write(conn, item.id, after - before, before - after)
+            _updated(conn, ctx, item, ["tags"])
+    return sorted(after)
+
+
+def _updated(
+    conn: sa.Connection, ctx: RequestContext, item: model.Set, what: list[str]
+) -> None:
+    events.add(
+        conn,
+        **set_event(
+            ctx,
+            item.id,
+            "set.update",
+            project_id=item.project_id,
+            result="success",
+            details={"changed": what},
+        ),
+    )
+
+
+def check_unlocked(ctx: RequestContext, item: model.Set) -> None:
+    """:raises Conflict: it is locked, and the user may not override that."""
+    if item.locked and not ctx.over_locks():
+        raise exception.Conflict(f"Instance {item.id} is locked")
+
+
+def lock(
+    deps: Deps,
+    ctx: RequestContext,
+    item: model.Set,
+    locked: bool,
+    reason: str = "",
+) -> model.Set:
+    """Let only those change it who may override locks, or everybody again."""
+    if item.locked == locked and item.locked_reason == reason:
+        return item
+    with deps.store.writer() as conn:
+        store.describe(
+            conn, item.id, {"locked": locked, "locked_reason": reason}
+        )
+        events.add(
+            conn,
+            **set_event(
+                ctx,
+                item.id,
+                "set.lock" if locked else "set.unlock",
+                project_id=item.project_id,
+                result="success",
+                reason=reason,
+            ),
+        )
+    return dataclasses.replace(item, locked=locked, locked_reason=reason)
+
+
+def check_in_place(item: model.Set, *, shelved: bool = False) -> None:
+    """:param shelved: it may be put away.
+    :raises Conflict: it is, or on its way to another host.
+    """
+    if item.move:
+        raise exception.Conflict(
+            f"Set {item.id} is on its way to another host; wait until it is "
+            "there."
+        )
+    if item.shelved and not shelved:
+        raise exception.Conflict(
+            f"Set {item.id} is shelved; unshelve it first."
+        )
+
+
+def failure(
+    action: str, reason: str, request_id: str, now: datetime.datetime
+) -> dict[str, Any]:
+    """What a set says of the last thing that was taken back."""
+    return {
+        "action": action,
+        "reason": reason,
+        "at": now.isoformat(timespec="microseconds") + "Z",
+        "request_id": request_id,
+    }
+
+
+def failed_event(
+    conn: sa.Connection,
+    item: model.Set,
+    action: str,
+    reason: str,
+    request_id: str,
+    **fields: Any,
+) -> None:
+    """Tell that what was asked of a set was taken back.
+
+    :param action: without its noun.
+    """
+    events.add(
+        conn,
+        project_id=item.project_id,
+        object_type="set",
+        object_id=item.id,
+        request_id=request_id,
+        host=item.host_name or "",
+        action=f"set.{action}",
+        result="error",
+        reason=reason,
+        **fields,
+    )
+
+
+@retry
+def freeze(
+    deps: Deps, ctx: RequestContext, item: model.Set, word: Frozen
+) -> model.Set:
+    """Have the processes of all its containers stand still.
+
+    Their memory stays used, connections stay open.
+
+    :raises Conflict: it does not run, or is locked.
+    """
+    check_unlocked(ctx, item)
+    if item.status != SetStatus.ACTIVE or item.frozen:
+        raise wrong_state(item, FREEZING[word], "ACTIVE")
+    return _freeze(deps, ctx, item, f"set.{FREEZING[word]}", word)
+
+
+@retry
+def thaw(
+    deps: Deps, ctx: RequestContext, item: model.Set, word: Frozen
+) -> model.Set:
+    """Have them go on.
+
+    :param word: in which it was frozen.
+    :raises Conflict: it is not frozen in this word, or is locked.
+    """
+    check_unlocked(ctx, item)
+    if item.frozen != word:
+        raise wrong_state(item, THAWING[word], word.upper())
+    return _freeze(deps, ctx, item, f"set.{THAWING[word]}", "")
+
+
+#: Words for both, by what the set is then, or was.
+FREEZING = {Frozen.PAUSED: "pause", Frozen.SUSPENDED: "suspend"}
+THAWING = {Frozen.PAUSED: "unpause", Frozen.SUSPENDED: "resume"}
+
+
+def wrong_state(item: model.Set, verb: str, wanted: str) -> exception.Conflict:
+    return exception.Conflict(
+        f"Cannot {verb!r} set {item.id} while its status is "
+        f"{item.status.value}; it has to be {wanted}."
+    )
+
+
+def _freeze(
+    deps: Deps, ctx: RequestContext, item: model.Set, action: str, word: str
+) -> model.Set:
+    return ask(
+        deps,
+        ctx,
+        item,
+        action,
+        Desired.RUNNING,
+        only_if=(Desired.RUNNING,),
+        frozen=word,
+    )
 
 
 def start(deps: Deps, ctx: RequestContext, item: model.Set) -> model.Set:
     """Run it; one that failed is tried again.  Running already: no change."""
+    check_unlocked(ctx, item)
     if item.desired == Desired.RUNNING and item.status == SetStatus.ACTIVE:
         return item
-    return _change(deps, ctx, item, "set.start", Desired.RUNNING)
+    return ask(deps, ctx, item, "set.start", Desired.RUNNING)
+
+
+def reset_state(
+    deps: Deps, ctx: RequestContext, item: model.Set, broken: bool
+) -> model.Set:
+    """Have it show as ERROR, or no longer: then what failed is tried again.
+
+    :raises Conflict: it is being deleted.
+    """
+    with deps.store.writer() as conn:
+        if not store.mark(conn, item.id, broken, utcnow()):
+            raise exception.Conflict(f"Set {item.id} is being deleted.")
+        events.add(
+            conn,
+            **set_event(
+                ctx,
+                item.id,
+                "set.reset-state",
+                project_id=item.project_id,
+                result="success",
+                details={"to": "error" if broken else "active"},
+            ),
+        )
+    found = get(deps, ctx, item.id)
+    if not broken and found.status == SetStatus.ERROR:
+        return ask(deps, ctx, found, "set.start", Desired.RUNNING)
+    return found
 
 
 def stop(
@@ -507,10 +863,17 @@ def stop(
     :param grace_period: seconds between SIGTERM and SIGKILL, None for as
         before.
     """
+    check_unlocked(ctx, item)
     if item.desired == Desired.STOPPED and item.status == SetStatus.SHUTOFF:
         return item
-    return _change(
-        deps, ctx, item, "set.stop", Desired.STOPPED, grace_period=grace_period
+    return ask(
+        deps,
+        ctx,
+        item,
+        "set.stop",
+        Desired.STOPPED,
+        grace_period=grace_period,
+        frozen="",
     )
 
 
@@ -522,13 +885,14 @@ def restart(
 ) -> model.Set:
     """Stop and start the business containers.
 
-    :raises Conflict: it is stopped, or to be stopped.
+    :raises Conflict: it is stopped, or to be stopped, or locked.
     """
+    check_unlocked(ctx, item)
     if item.desired == Desired.STOPPED:
         raise exception.Conflict(
             f"Set {item.id} is stopped; start it instead of restarting it."
         )
-    return _change(
+    return ask(
         deps,
         ctx,
         item,
@@ -536,16 +900,21 @@ def restart(
         Desired.RUNNING,
         restart=True,
         grace_period=grace_period,
+        frozen="",
         only_if=(Desired.RUNNING,),
     )
 
 
 def delete(deps: Deps, ctx: RequestContext, item: model.Set) -> model.Set:
-    """Remove it with its volume.  Asking twice is no error."""
+    """Remove it with its volume.  Asking twice is no error.
+
+    :raises Conflict: it is locked.
+    """
+    check_unlocked(ctx, item)
     if item.desired == Desired.DELETED:
         deps.notify(ctx, [item.id])
         return item
-    return _change(deps, ctx, item, "set.delete", Desired.DELETED)
+    return ask(deps, ctx, item, "set.delete", Desired.DELETED)
 
 
 @retry
@@ -557,6 +926,7 @@ def force_delete(
     Name and quota are free at once; what it used of its host is freed when
     the host has removed it.
     """
+    check_unlocked(ctx, item)
     now = utcnow()
     with deps.store.writer() as conn:
         # a new revision, so that its host is told even if this process dies
@@ -579,7 +949,7 @@ def force_delete(
 
 
 @retry
-def _change(
+def ask(
     deps: Deps,
     ctx: RequestContext,
     item: model.Set,
@@ -587,11 +957,30 @@ def _change(
     desired: Desired,
     **how: Any,
 ) -> model.Set:
-    """Write a new desired state and have a conductor look at it."""
+    """Write a new desired state and have a conductor look at it.
+
+    :param how: see :func:`caas.store.sets.desire`.
+    :raises Conflict: it is shelved (unless it is to be deleted, or that is
+        what this is about), or wanted otherwise by now.
+    """
+    if desired != Desired.DELETED:
+        check_in_place(item, shelved="before" in how)
+    frozen = how.pop("frozen", None)
+    if frozen is not None and frozen == item.frozen:
+        # single containers that are paused stay so
+        frozen = None
     with deps.store.writer() as conn:
         done = store.desire(
-            conn, item.id, desired, ctx.request_id or "", utcnow(), **how
+            conn,
+            item.id,
+            desired,
+            ctx.request_id or "",
+            utcnow(),
+            frozen=frozen,
+            **how,
         )
+        if done and frozen is not None:
+            containers.freeze(conn, item.id, paused=frozen != "")
         if done:
             events.add(
                 conn,

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from caas.agent import state
-from caas.agent.fitness import checks
 from caas.agent.fitness.finding import Finding, Level
 from caas.agent.logs import of_host
 from caas.agent.streams.logfiles import GAP
@@ -193,6 +192,9 @@ def check(conf: Any, timeout: float, as_json: bool) -> int:
         raise HostError(
             "What a host can do only root can try: run it as root."
         )
+    # what it takes to try is half of what any command has to load
+    from caas.agent.fitness import checks
+
     folder = state.folder(conf.agent.state_path)
     findings = checks.run(
         conf,

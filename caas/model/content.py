@@ -16,13 +16,18 @@ class Member:
 
 @dataclasses.dataclass(frozen=True)
 class Content:
-    """:ivar members: by Index and name."""
+    """:ivar members: by Index and name.
+    :ivar rescued: what the first one is to be again after a rescue
+        (:meth:`ContainerSpec.to_dict`); {} for none.
+    """
 
     flavor_id: str
     flavor_name: str
     resources: spec.Resources
     cpu_burst: bool
     members: tuple[Member, ...]
+    flavor_specs: dict[str, str] = dataclasses.field(default_factory=dict)
+    rescued: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, the form in the database."""
@@ -40,6 +45,8 @@ class Content:
                 Member(m["id"], spec.ContainerSpec.from_dict(m["spec"]))
                 for m in data["members"]
             ),
+            flavor_specs=data.get("flavor_specs") or {},
+            rescued=data.get("rescued") or {},
         )
 
     def held(self) -> dict[str, int]:

@@ -5,7 +5,19 @@ import datetime
 from typing import Any
 
 #: What events are about.
-OBJECT_TYPES = ("set", "host", "image", "flavor", "quota", "keypair")
+OBJECT_TYPES = (
+    "set",
+    "host",
+    "image",
+    "image-policy",
+    "namespace",
+    "flavor",
+    "aggregate",
+    "quota",
+    "keypair",
+    "job",
+    "server-group",
+)
 
 #: How it ended; ``accepted``: not known yet, another event will tell.
 RESULTS = ("accepted", "success", "error")

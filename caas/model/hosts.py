@@ -14,6 +14,7 @@ class Host:
 
     :ivar capacity: before the allocation ratios of the conductor.
     :ivar used: sum of the claims on it.
+    :ivar zone: of its aggregates, else the one its agent names.
     """
 
     id: str
@@ -29,9 +30,13 @@ class Host:
     seen_version: int
     last_seen: datetime.datetime | None
     created_at: datetime.datetime
+    forced_down: bool = False
 
     def status(self, now: datetime.datetime, timeout: float) -> HostStatus:
-        """Up while it reported less than ``timeout`` seconds ago."""
+        """Up while it reported less than ``timeout`` seconds ago, unless
+        operators say that it is down."""
+        if self.forced_down:
+            return HostStatus.DOWN
         return liveness(self.last_seen, now, timeout)
 
 

@@ -21,3 +21,6 @@ class Query:
     sort_key: str = "created_at"
     sort_dir: str = "desc"
     project_id: str | None = None
+
+    def ascending(self) -> "Query":
+        return dataclasses.replace(self, sort_dir="asc")

@@ -2,8 +2,25 @@
 
 import dataclasses
 
+#: Bytes of images and their manifests, each stored once; shown to users as
+#: ``images_mb``.
+IMAGE_BYTES = "image_bytes"
+
+#: Sets of one server group: each group is limited by itself, so that of the
+#: project as a whole nothing is ever used.
+GROUP_MEMBERS = "server_group_members"
+
 #: What is limited; ``millicpus`` is shown to users as ``vcpus``.
-RESOURCES = ("containers", "disk_gb", "memory_mb", "millicpus", "sets")
+RESOURCES = (
+    "containers",
+    "disk_gb",
+    IMAGE_BYTES,
+    "memory_mb",
+    "millicpus",
+    GROUP_MEMBERS,
+    "server_groups",
+    "sets",
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Session:
     :ivar client: address it was begun from.
     :ivar result: ``success`` or ``error``, "" before its end.
     :ivar message: why it ended, if not by itself.
+    :ivar alone: its token is enough; else whoever comes has to be its user.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Session:
     result: str = ""
     message: str = ""
     exit_code: int | None = None
+    alone: bool = False
 
     @property
     def shown(self) -> dict[str, Any]:

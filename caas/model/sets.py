@@ -7,6 +7,7 @@ from typing import Any
 from caas.model import spec, states
 from caas.model.containers import Asked, Container
 from caas.model.content import Content, Member
+from caas.model.hints import NONE, Hints
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +17,11 @@ class Set:
     :ivar host_name: of the host it is placed on, None without.
     :ivar host_zone: zone of that host.
     :ivar host_last_seen: when that host last reported.
+    :ivar host_enabled: whether that host takes new sets, and
+        ``host_forced_down``: it counts as down.
     :ivar containers: infra first, then by Index and name; empty where a list
         did not ask for them.
+    :ivar tags: in order; None where nobody asked for them.
     """
 
     id: str
@@ -41,12 +45,30 @@ class Set:
     created_at: datetime.datetime
     updated_at: datetime.datetime
     cpu_burst: bool = False
+    flavor_specs: dict[str, str] = dataclasses.field(default_factory=dict)
+    rescued: dict[str, Any] = dataclasses.field(default_factory=dict)
     sysctls: dict[str, str] = dataclasses.field(default_factory=dict)
     change_revision: int = 0
     change_action: str = ""
     change_from: dict[str, Any] = dataclasses.field(default_factory=dict)
     monitor: float = 0.0
     failure: dict[str, Any] = dataclasses.field(default_factory=dict)
+    resized_at: datetime.datetime | None = None
+    resized_from: dict[str, Any] = dataclasses.field(default_factory=dict)
+    frozen: str = ""
+    shelved: str = ""
+    move: str = ""
+    move_from: int = 0
+    move_to: str = ""
+    frozen_before: str = ""
+    locked: bool = False
+    locked_reason: str = ""
+    networked: bool = True
+    marked: bool = False
+    has_user_data: bool = False
+    key_name: str = ""
+    group_id: str | None = None
+    hints: Hints = NONE
     placement: states.Placement = states.Placement.PENDING
     placement_reason: str = ""
     host_id: str | None = None
@@ -62,7 +84,15 @@ class Set:
     host_name: str | None = None
     host_zone: str | None = None
     host_last_seen: datetime.datetime | None = None
+    host_enabled: bool = True
+    host_forced_down: bool = False
     containers: tuple[Container, ...] = ()
+    tags: tuple[str, ...] | None = None
+
+    @property
+    def unaddressed(self) -> bool:
+        """It is yet to get its address."""
+        return self.networked and self.address is None
 
     @property
     def current(self) -> bool:
@@ -87,6 +117,8 @@ class Set:
                 )
                 if c.spec is not None
             ),
+            flavor_specs=self.flavor_specs,
+            rescued=self.rescued,
         )
 
     @property
@@ -113,6 +145,11 @@ class Set:
         return self.resources.or_more(self.before.resources)
 
     @property
+    def leaving(self) -> bool:
+        """It is to leave its host, and has not been given another one."""
+        return self.move != "" and self.incarnation == self.move_from
+
+    @property
     def status(self) -> states.SetStatus:
         return states.set_status(
             deleted=self.deleted_at is not None,
@@ -123,6 +160,12 @@ class Set:
             issued=self.issued >= self.revision,
             launched=self.launched_at is not None,
             change=self.change_action,
+            resized=self.resized_at is not None,
+            frozen=self.frozen,
+            shelved=self.shelved,
+            marked=self.marked,
+            moving=self.move != "",
+            rescued=bool(self.rescued),
         )
 
     @property
@@ -130,6 +173,8 @@ class Set:
         """Why it is not (yet) what the user wants; "" when all is well."""
         if self.deleted_at is not None:
             return ""
+        if self.marked:
+            return "An operator says that it is broken."
         if self.placement != states.Placement.PLACED:
             if self.desired == states.Desired.RUNNING:
                 said = self.placement_reason

@@ -1,6 +1,7 @@
 """What a user asks for: flavors and the containers of a set."""
 
 import dataclasses
+import functools
 from typing import Any, TypeVar
 
 
@@ -123,9 +124,11 @@ class ImageRef:
 
     :ivar ref: what the user wrote (id, ``name:tag`` or digest).
     :ivar id: Glance id.
-    :ivar digest: ``algorithm:hex`` of the stored bytes; the identity of what
-        runs.
-    :ivar size: bytes.
+    :ivar digest: ``sha256:hex`` of its manifest; the identity of what runs.
+    :ivar size: bytes of its layers as stored.
+    :ivar repository: ``namespace/repository`` the manifest is in.
+    :ivar unpacked_size: bytes of its layers unpacked, 0 if not known; of an
+        index that of its largest image.
     """
 
     ref: str
@@ -133,6 +136,8 @@ class ImageRef:
     digest: str
     name: str = ""
     size: int = 0
+    repository: str = ""
+    unpacked_size: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +153,8 @@ class ContainerSpec:
     :ivar cpuset: CPUs of the host it may run on, as ``0-3,6``; None for all.
     :ivar tty: its first process has a terminal.
     :ivar stdin: its first process can be written to by who attaches.
+    :ivar builds: how often it was to be made anew of what it was made of; for
+        nobody to see.
     """
 
     name: str
@@ -173,6 +180,7 @@ class ContainerSpec:
     block_io: BlockIo | None = None
     tty: bool = False
     stdin: bool = False
+    builds: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, the form on the wire and in the database."""
@@ -234,6 +242,13 @@ class Resources:
             max(self.disk_gb, other.disk_gb),
         )
 
+    def plus(self, other: "Resources") -> "Resources":
+        return Resources(
+            self.millicpus + other.millicpus,
+            self.memory_mb + other.memory_mb,
+            self.disk_gb + other.disk_gb,
+        )
+
     def beyond(self, other: "Resources") -> "Resources":
         """What this is more than another, of each; 0 where it is not."""
         return Resources(
@@ -250,8 +265,14 @@ T = TypeVar("T")
 
 def pick(cls: type[T], data: dict[str, Any]) -> T:
     """Build a dataclass from a dict, ignoring keys it does not know."""
-    known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    known = _fields(cls)  # type: ignore[arg-type]
     return cls(**{k: v for k, v in data.items() if k in known})
+
+
+@functools.cache
+def _fields(cls: type[Any]) -> frozenset[str]:
+    """Of a dataclass; looking them up takes longer than filling them in."""
+    return frozenset(field.name for field in dataclasses.fields(cls))
 
 
 def _with_command(cls: type[T], data: dict[str, Any]) -> T:

@@ -50,6 +50,37 @@ class Phase(enum.StrEnum):
     GONE = "gone"
 
 
+#: In which its host has nothing more to do about a set that is to leave it.
+LEFT = (Phase.STOPPED, Phase.FAILED)
+
+
+class Frozen(enum.StrEnum):
+    """In which word the freezing of a whole set was asked for; the same is
+    done for both."""
+
+    PAUSED = "paused"
+    SUSPENDED = "suspended"
+
+
+class Move(enum.StrEnum):
+    """How a set leaves its host for another one."""
+
+    #: It is stopped there first.
+    MIGRATE = "migrate"
+    #: The host is down: it is taken for gone.
+    EVACUATE = "evacuate"
+
+
+class Shelved(enum.StrEnum):
+    """Of a set that is put away."""
+
+    #: It is stopped; CPUs and memory of its host are free for others, what
+    #: it has on the disk stays.
+    AWAY = "away"
+    #: It is to run again, as soon as its host has that much left.
+    RETURNING = "returning"
+
+
 class SetStatus(enum.StrEnum):
     """What users see.  The words are Nova's where Nova has one."""
 
@@ -58,7 +89,13 @@ class SetStatus(enum.StrEnum):
     STARTING = "STARTING"
     RESTARTING = "RESTARTING"
     RESIZE = "RESIZE"
+    VERIFY_RESIZE = "VERIFY_RESIZE"
     UPDATING = "UPDATING"
+    MIGRATING = "MIGRATING"
+    RESCUE = "RESCUE"
+    PAUSED = "PAUSED"
+    SUSPENDED = "SUSPENDED"
+    SHELVED_OFFLOADED = "SHELVED_OFFLOADED"
     STOPPING = "STOPPING"
     SHUTOFF = "SHUTOFF"
     ERROR = "ERROR"
@@ -109,6 +146,12 @@ class Rule:
     :ivar launched: whether the set has ever been running.
     :ivar resizing: True: it was given another flavor, and has not all of it
         yet; False: another change of what it is made of is under way.
+    :ivar resized: its resize waits to be confirmed or reverted.
+    :ivar frozen: its containers are to be frozen, in one of these words.
+    :ivar shelved: it is put away, or was until now.
+    :ivar marked: operators say that it is broken.
+    :ivar moving: it is on its way to another host.
+    :ivar rescued: a shell stands in for its first container.
     """
 
     status: SetStatus
@@ -120,16 +163,37 @@ class Rule:
     issued: bool | None = None
     launched: bool | None = None
     resizing: bool | None = None
+    resized: bool | None = None
+    frozen: tuple[Frozen, ...] = ()
+    shelved: tuple[Shelved, ...] = ()
+    marked: bool | None = None
+    moving: bool | None = None
+    rescued: bool | None = None
 
 
 #: First match wins; the last line matches whatever is left.
 RULES: tuple[Rule, ...] = (
     Rule(SetStatus.DELETED, deleted=True),
     Rule(SetStatus.DELETING, desired=(Desired.DELETED,)),
+    Rule(SetStatus.MIGRATING, moving=True),
+    Rule(SetStatus.ERROR, marked=True),
     Rule(SetStatus.ERROR, placement=(Placement.FAILED,), issued=True),
     Rule(SetStatus.ERROR, phase=(Phase.FAILED,), current=True),
+    Rule(SetStatus.SHELVED_OFFLOADED, shelved=(Shelved.RETURNING,)),
+    Rule(
+        SetStatus.SHELVED_OFFLOADED,
+        shelved=(Shelved.AWAY,),
+        placement=(Placement.PENDING,),
+    ),
+    Rule(
+        SetStatus.SHELVED_OFFLOADED,
+        shelved=(Shelved.AWAY,),
+        phase=(Phase.STOPPED,),
+        current=True,
+    ),
     Rule(SetStatus.RESIZE, resizing=True, launched=True),
     Rule(SetStatus.UPDATING, resizing=False, launched=True),
+    Rule(SetStatus.VERIFY_RESIZE, resized=True, launched=True),
     Rule(
         SetStatus.SHUTOFF,
         desired=(Desired.STOPPED,),
@@ -142,6 +206,25 @@ RULES: tuple[Rule, ...] = (
         current=True,
     ),
     Rule(SetStatus.STOPPING, desired=(Desired.STOPPED,)),
+    Rule(
+        SetStatus.PAUSED,
+        frozen=(Frozen.PAUSED,),
+        phase=(Phase.RUNNING,),
+        current=True,
+    ),
+    Rule(
+        SetStatus.SUSPENDED,
+        frozen=(Frozen.SUSPENDED,),
+        phase=(Phase.RUNNING,),
+        current=True,
+    ),
+    # as long as they are not yet
+    Rule(
+        SetStatus.ACTIVE,
+        frozen=(Frozen.PAUSED, Frozen.SUSPENDED),
+        phase=(Phase.RUNNING,),
+    ),
+    Rule(SetStatus.RESCUE, rescued=True, phase=(Phase.RUNNING,), current=True),
     Rule(SetStatus.ACTIVE, phase=(Phase.RUNNING,), current=True),
     Rule(SetStatus.SHUTOFF, phase=(Phase.FINISHED,), current=True),
     Rule(SetStatus.BUILD, launched=False),
@@ -150,11 +233,42 @@ RULES: tuple[Rule, ...] = (
     Rule(SetStatus.STARTING),
 )
 
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Sets of one status, or those of them for which more holds; None: either
+    way.
+
+    :ivar launched: it has been running before.
+    :ivar change: this change of what it is made of is under way.
+    :ivar not_change: another one is.
+    :ivar stopped: it is to be stopped.
+    :ivar resized: its resize waits to be confirmed or reverted.
+    :ivar move: it is on its way to another host in this way.
+    :ivar thawing: it was frozen in this word, and one of its containers still
+        is; "": none of that.
+    """
+
+    status: SetStatus
+    launched: bool | None = None
+    change: str | None = None
+    not_change: str | None = None
+    stopped: bool | None = None
+    resized: bool | None = None
+    move: str | None = None
+    thawing: str | None = None
+
+
 #: States a set stays in until somebody or something acts.
 FINAL = frozenset(
     {
         SetStatus.ACTIVE,
         SetStatus.SHUTOFF,
+        SetStatus.PAUSED,
+        SetStatus.SUSPENDED,
+        SetStatus.SHELVED_OFFLOADED,
+        SetStatus.RESCUE,
+        SetStatus.VERIFY_RESIZE,
         SetStatus.ERROR,
         SetStatus.DELETED,
     }
@@ -171,6 +285,12 @@ def set_status(
     issued: bool,
     launched: bool,
     change: str,
+    resized: bool = False,
+    frozen: str = "",
+    shelved: str = "",
+    marked: bool = False,
+    moving: bool = False,
+    rescued: bool = False,
 ) -> SetStatus:
     """The status a user sees.
 
@@ -180,6 +300,12 @@ def set_status(
     :param issued: the conductor has dealt with the present revision.
     :param launched: the set has been running before.
     :param change: the change of it that is under way, "" for none.
+    :param resized: a resize waits to be confirmed.
+    :param frozen: see :class:`Frozen`, "" for not at all.
+    :param shelved: see :class:`Shelved`, "" for not at all.
+    :param marked: operators say that it is broken.
+    :param moving: it is on its way to another host.
+    :param rescued: a shell stands in for its first container.
     """
     for rule in RULES:
         if (
@@ -194,6 +320,12 @@ def set_status(
                 rule.resizing is None
                 or (change != "" and rule.resizing == (change == RESIZING))
             )
+            and rule.resized in (None, resized)
+            and (not rule.frozen or frozen in rule.frozen)
+            and (not rule.shelved or shelved in rule.shelved)
+            and rule.marked in (None, marked)
+            and rule.moving in (None, moving)
+            and rule.rescued in (None, rescued)
         ):
             return rule.status
     raise AssertionError("RULES ends with a rule that matches everything")

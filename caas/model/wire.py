@@ -16,6 +16,10 @@ version older than V1 asks for everything with its next ``sync``.
 host is to run and was read *after* its version.  ``"facts": True`` in it asks
 for the :class:`HostFacts` once more; ``"networks": [CIDR...]``, in the answer
 to those, are what addresses of sets will be of.
+
+``inputs`` (agent -> conductor, call) names the host and a set on it; the
+answer is a :class:`caas.model.inputs.Inputs` as a dict, or None if the set is
+not there.
 """
 
 import dataclasses
@@ -32,12 +36,52 @@ PROTOCOL = 1
 class Pull:
     """Leave to fetch one image.
 
+    :ivar repository: ``namespace/repository`` it is in.
+    :ivar digest: of its manifest.
     :ivar token: short-lived, good for this image only; see
         :mod:`caas.pull`.
     """
 
-    image_id: str
     token: str
+    repository: str = ""
+    digest: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Push:
+    """Leave to push one image.
+
+    :ivar token: short-lived, good for this repository only; see
+        :mod:`caas.pull`.
+    :ivar repository: ``namespace/repository``.
+    :ivar base: repository of the image it is made from, whose layers need
+        not travel.
+    """
+
+    token: str
+    repository: str
+    tag: str
+    base: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class WantedJob:
+    """Something to do once, however often it is told.
+
+    It is wanted until it is not told any more.
+
+    :ivar kind: ``commit``; an agent that does not know it says so.
+    :ivar container: id of the container it is about.
+    :ivar push: None in what an agent keeps on disk.
+    :ivar options: of a commit ``message``, ``author``, ``pause`` (freeze the
+        container meanwhile) and ``changes`` (instructions of a Dockerfile).
+    """
+
+    id: str
+    kind: str
+    container: str
+    push: Push | None = None
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +132,11 @@ class Wanted:
     :ivar grace_period: seconds between SIGTERM and SIGKILL.
     :ivar cpu_burst: CPU time is not capped, only weighed against others.
     :ivar sysctls: of the namespaces of the set.
+    :ivar jobs: not of its revision: they change nothing of the set.
+    :ivar metadata: and ``name``, ``key_name``, ``public_key``, ``inputs``:
+        what its containers are told; not of its revision either.
+    :ivar inputs: digest of :class:`caas.model.inputs.Inputs`, which an agent
+        asks a conductor for; "" for none.
     """
 
     id: str
@@ -105,6 +154,11 @@ class Wanted:
     request_id: str = ""
     cpu_burst: bool = False
     sysctls: dict[str, str] = dataclasses.field(default_factory=dict)
+    jobs: tuple[WantedJob, ...] = ()
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+    key_name: str = ""
+    public_key: str = ""
+    inputs: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -132,7 +186,38 @@ class Wanted:
             )
             for c in data.get("containers") or ()
         )
+        args["jobs"] = tuple(
+            spec.pick(
+                WantedJob,
+                {
+                    **j,
+                    "push": spec.pick(Push, j["push"])
+                    if j.get("push")
+                    else None,
+                },
+            )
+            for j in data.get("jobs") or ()
+        )
         return cls(**args)
+
+
+@dataclasses.dataclass(frozen=True)
+class JobReport:
+    """How far a job is.
+
+    :ivar state: ``running``, ``done`` or ``failed``.
+    :ivar progress: a sentence.
+    :ivar reason: why it failed, or what keeps it.
+    :ivar digest: of the manifest that was pushed; "" before.
+    :ivar sent: bytes of the image that went to the registry.
+    """
+
+    id: str
+    state: str
+    progress: str = ""
+    reason: str = ""
+    digest: str = ""
+    sent: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +255,7 @@ class SetReport:
         (ISO 8601, UTC).
     :ivar refused: why the set cannot have the limits that are wanted; it
         goes on with those it has.
+    :ivar jobs: those that are wanted.
     """
 
     id: str
@@ -182,6 +268,7 @@ class SetReport:
     ready_at: str | None = None
     refused: str = ""
     containers: tuple[ContainerReport, ...] = ()
+    jobs: tuple[JobReport, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,6 +302,8 @@ class HostFacts:
     :ivar unfit: why it is not fit for sets: sentences, each after the name of
         a check and a colon.  None are placed there until there are none.
     :ivar warnings: likewise, of what could be better.
+    :ivar booted_at: when its kernel was started, in seconds since 1970; 0 if
+        that is not known.
     """
 
     capacity: spec.Resources
@@ -230,6 +319,7 @@ class HostFacts:
     streams: str = ""
     unfit: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    booted_at: int = 0
 
     @property
     def unfit_checks(self) -> list[str]:
@@ -293,4 +383,5 @@ def _set_report(data: dict[str, Any]) -> SetReport:
             )
             for c in data.get("containers") or ()
         ),
+        jobs=tuple(spec.pick(JobReport, j) for j in data.get("jobs") or ()),
     )

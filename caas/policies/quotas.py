@@ -16,6 +16,13 @@ RULES = [
         "PUT /v1/quotas/{project_id}",
     ),
     rule(
+        "caas:quotas:class",
+        ADMIN,
+        "See and set limits of all projects that have none of their own.",
+        "GET /compute/v2.1/os-quota-class-sets/{quota_class}",
+        "PUT /compute/v2.1/os-quota-class-sets/{quota_class}",
+    ),
+    rule(
         "caas:quotas:reset",
         ADMIN,
         "Put the limits of a project back to the defaults.",

@@ -64,6 +64,12 @@ RULES = [
         "GET /v1/sessions/{session_id}",
     ),
     rule(
+        "caas:sessions:token",
+        ADMIN,
+        "See what the token of a session is good for.",
+        "GET /compute/v2.1/os-console-auth-tokens/{console_token}",
+    ),
+    rule(
         "caas:sessions:replay",
         MANAGER,
         "See what was recorded of a session.",

@@ -5,6 +5,12 @@ from caas.policies.base import ADMIN, MANAGER, MEMBER, READER, rule
 RULES = [
     rule("caas:sets:create", MEMBER, "Create sets.", "POST /v1/sets"),
     rule(
+        "caas:sets:create:on_host",
+        ADMIN,
+        "Name the host that new sets are to be on.",
+        "POST /compute/v2.1/servers",
+    ),
+    rule(
         "caas:sets:list",
         READER,
         "List sets.",
@@ -27,6 +33,12 @@ RULES = [
         "GET /v1/sets",
         "GET /v1/sets/detail",
         "GET /v1/sets/{set_id}",
+    ),
+    rule(
+        "caas:sets:get:inputs",
+        MEMBER,
+        "See the user data and files that were handed into a set.",
+        "GET /v1/sets/{set_id}/inputs",
     ),
     rule(
         "caas:sets:update",
@@ -64,6 +76,70 @@ RULES = [
         MEMBER,
         "Replace, add and remove containers of a set.",
         "POST /v1/sets/{set_id}/update",
+    ),
+    rule(
+        "caas:sets:pause",
+        MEMBER,
+        "Freeze a set, and have it go on.",
+        "POST /compute/v2.1/servers/{server_id}/action",
+    ),
+    rule(
+        "caas:sets:shelve",
+        MEMBER,
+        "Put a set away, and have it return.",
+        "POST /compute/v2.1/servers/{server_id}/action",
+    ),
+    rule(
+        "caas:sets:rescue",
+        MEMBER,
+        "Have a shell stand in for the first container of a set.",
+        "POST /compute/v2.1/servers/{server_id}/action",
+    ),
+    rule(
+        "caas:sets:migrate",
+        ADMIN,
+        "Move a set to another host.",
+        "POST /compute/v2.1/servers/{server_id}/action",
+    ),
+    rule(
+        "caas:sets:evacuate",
+        ADMIN,
+        "Have a set go on elsewhere, as its host is down.",
+        "POST /compute/v2.1/servers/{server_id}/action",
+    ),
+    rule(
+        "caas:sets:lock",
+        MEMBER,
+        "Lock and unlock a set.",
+        "POST /compute/v2.1/servers/{server_id}/action",
+    ),
+    rule(
+        "caas:sets:lock:override",
+        ADMIN,
+        "Change a set though it is locked.",
+        "POST /compute/v2.1/servers/{server_id}/action",
+    ),
+    rule(
+        "caas:sets:reset_state",
+        ADMIN,
+        "Say that a set is broken, or no longer.",
+        "POST /compute/v2.1/servers/{server_id}/action",
+    ),
+    rule(
+        "caas:sets:migrations",
+        ADMIN,
+        "See which sets are on their way to another host.",
+        "GET /compute/v2.1/os-migrations",
+        "GET /compute/v2.1/servers/{server_id}/migrations",
+        "GET /compute/v2.1/servers/{server_id}/migrations/{migration}",
+        "DELETE /compute/v2.1/servers/{server_id}/migrations/{migration}",
+        "POST /compute/v2.1/servers/{server_id}/migrations/{migration}/action",
+    ),
+    rule(
+        "caas:sets:tell",
+        "role:service or rule:caas:admin",
+        "Tell of changes around sets, as Neutron does.",
+        "POST /compute/v2.1/os-server-external-events",
     ),
     rule(
         "caas:sets:history",

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
+from caas.model.hints import NONE, Hints
 from caas.model.spec import Resources
 from caas.scheduler.snapshot import Host
 
@@ -13,10 +14,33 @@ class Request:
     alike.
 
     :ivar zone: the host must be in it; None for any.
+    :ivar hints: what else was asked of where it is to be.
+    :ivar group_id: its server group.
+    :ivar project_id: of the sets that the hints name.
+    :ivar avoid: id of the host it is to leave.
     """
 
     resources: Resources
     zone: str | None = None
+    hints: Hints = NONE
+    group_id: str | None = None
+    project_id: str = ""
+    avoid: str | None = None
+
+    @property
+    def bound(self) -> bool:
+        """Whether it depends on where other sets are, or on a host's name or
+        figures, too."""
+        return (
+            self.group_id is not None
+            or self.hints != NONE
+            or self.avoid is not None
+        )
+
+    @property
+    def plain(self) -> "Request":
+        """The same without what :attr:`bound` is about."""
+        return Request(self.resources, self.zone)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +78,9 @@ UP = Filter(
     lambda hosts, request: _is(hosts, "down"),
 )
 
-#: In the order in which they are tried; a host is counted by the first it
-#: does not pass.
-FILTERS = (
+#: In the order in which they are tried, with what the wishes of a set add
+#: between both; a host is counted by the first it does not pass.
+FIRST = (
     Filter(
         lambda host, request: host.enabled,
         lambda hosts, request: _is(hosts, "disabled"),
@@ -70,6 +94,9 @@ FILTERS = (
         lambda host, request: request.zone in (None, host.zone),
         lambda hosts, request: _is(hosts, f"not in zone {request.zone}"),
     ),
+)
+
+ROOM = (
     Filter(
         lambda host, request: (
             host.free_millicpus >= request.resources.millicpus
@@ -106,6 +133,8 @@ FILTERS = (
     ),
 )
 
+FILTERS = FIRST + ROOM
+
 
 def passes(host: Host, request: Request) -> bool:
     """Whether the host can take the set."""
@@ -125,14 +154,20 @@ class Refusal:
     hope: bool = False
 
 
-def explain(hosts: Sequence[Host], request: Request) -> Refusal:
-    """Why none of ``hosts`` can take the set."""
+def explain(
+    hosts: Sequence[Host], request: Request, more: Sequence[Filter] = ()
+) -> Refusal:
+    """Why none of ``hosts`` can take the set.
+
+    :param more: filters that its own wishes make.
+    """
     if not hosts:
         return Refusal("No host can take this set: there are no hosts yet.")
     left = list(hosts)
     parts = []
     hope = False
-    for one in FILTERS:
+    every = (*FIRST, *more, *ROOM)
+    for one in every:
         able: list[Host] = []
         refused: list[Host] = []
         for host in left:
@@ -141,13 +176,12 @@ def explain(hosts: Sequence[Host], request: Request) -> Refusal:
         if refused:
             parts.append(f"{len(refused)} {one.explain(refused, request)}")
         if one is UP:
-            hope = any(_only_down(host, request) for host in refused)
+            hope = any(
+                all(f.passes(h, request) for f in every if f is not UP)
+                for h in refused
+            )
     looked = "1 host" if len(hosts) == 1 else f"{len(hosts)} hosts"
     return Refusal(
         f"No host can take this set: {looked} looked at; {', '.join(parts)}.",
         hope,
     )
-
-
-def _only_down(host: Host, request: Request) -> bool:
-    return all(one.passes(host, request) for one in FILTERS if one is not UP)

@@ -15,6 +15,7 @@ class Host:
     :ivar capacity: what sets may take of it, allocation ratios applied.
     :ivar free: and what of that is left.
     :ivar up: it reported lately.
+    :ivar sets: how many it has.
     :ivar unfit: names of checks it does not pass; "" if it is fit.
     :ivar tie: order among equally good hosts; random, so that conductors
         with the same view do not all choose the same one.
@@ -36,6 +37,7 @@ class Host:
     stamp: int = 0
     gone: bool = False
     unfit: str = ""
+    sets: int = 0
 
     def _state(self) -> tuple[object, ...]:
         return (
@@ -48,6 +50,7 @@ class Host:
             self.free_millicpus,
             self.free_memory_mb,
             self.free_disk_gb,
+            self.sets,
         )
 
     def become(self, other: "Host") -> bool:
@@ -63,6 +66,7 @@ class Host:
         self.free_millicpus = other.free_millicpus
         self.free_memory_mb = other.free_memory_mb
         self.free_disk_gb = other.free_disk_gb
+        self.sets = other.sets
         return True
 
 
@@ -124,6 +128,7 @@ class Snapshot:
         host.free_millicpus -= sign * asked.millicpus
         host.free_memory_mb -= sign * asked.memory_mb
         host.free_disk_gb -= sign * asked.disk_gb
+        host.sets += sign
         self._changed(host)
 
     def _remove(self, host_id: str) -> None:

@@ -35,20 +35,28 @@ def take(
     :param reserved: addresses of the network that no set may have, apart
         from its first and last one.
     :returns: address by set id; fewer than asked for when the pool is empty.
+        One that has got an address by now, of another conductor that found
+        the lease at its end, keeps it.
     """
-    found: dict[str, str] = {}
-    waiting = list(set_ids)
     # the one writer at a time goes on where the last one stopped
     conn.execute(
         pools.update()
         .where(pools.c.name == name)
-        .values(cursor=pools.c.cursor + len(waiting))
+        .values(cursor=pools.c.cursor + len(set_ids))
     )
     end = conn.execute(
         sa.select(pools.c.cursor).where(pools.c.name == name)
     ).scalar_one()
-    start = end - len(waiting)
+    start = end - len(set_ids)
     taken = 0
+    kept = {
+        row.set_id: row.address
+        for row in conn.execute(
+            sa.select(t.c.set_id, t.c.address).where(t.c.set_id.in_(set_ids))
+        )
+    }
+    found: dict[str, str] = {}
+    waiting = [i for i in set_ids if i not in kept]
     for window in _windows(network, start, len(waiting)):
         used = set(
             conn.execute(
@@ -79,7 +87,7 @@ def take(
                 for set_id, address in found.items()
             ],
         )
-    return found
+    return found | kept
 
 
 def _windows(

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from oslo_db import exception as db_exception
 
 from caas.model.spec import NOTHING, Resources
+from caas.store.hosts import ZONE
 from caas.store.tables import claims as t
 from caas.store.tables import hosts
 
@@ -32,9 +33,10 @@ class Ratios:
 _VIEW = sa.select(
     hosts.c.id,
     hosts.c.name,
-    hosts.c.zone,
+    ZONE.label("zone"),
     hosts.c.enabled,
     hosts.c.unfit,
+    hosts.c.forced_down,
     hosts.c.last_seen,
     hosts.c.millicpus,
     hosts.c.memory_mb,
@@ -42,6 +44,7 @@ _VIEW = sa.select(
     hosts.c.used_millicpus,
     hosts.c.used_memory_mb,
     hosts.c.used_disk_gb,
+    hosts.c.used_sets,
 )
 
 
@@ -66,7 +69,8 @@ def take(
 
     :param asked: of each set.
     :returns: False, and nothing is changed, if it has not that much, is
-        disabled or unfit, or has not reported since ``alive_since``.
+        disabled, unfit or forced down, or has not reported since
+        ``alive_since``.
     """
     done = conn.execute(
         _TAKE,
@@ -99,6 +103,7 @@ _TAKE = (
         hosts.c.id == sa.bindparam("b_host"),
         hosts.c.enabled.is_(True),
         hosts.c.unfit == "",
+        hosts.c.forced_down.is_(False),
         hosts.c.last_seen >= sa.bindparam("b_alive"),
         _fits(
             hosts.c.used_millicpus,

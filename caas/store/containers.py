@@ -81,10 +81,15 @@ def insert(conn: sa.Connection, items: Sequence[model.Container]) -> None:
 
 
 def of_sets(
-    conn: sa.Connection, set_ids: Collection[str], *, latest: bool = False
+    conn: sa.Connection,
+    set_ids: Collection[str],
+    *,
+    latest: bool = False,
+    infra: bool = True,
 ) -> dict[str, list[model.Container]]:
     """Containers by set: infra first, then by Index and name.
 
+    :param infra: False: without those.
     :param latest: as they are by now, even if this transaction has read
         before; for one that has written to the rows of the sets.
     """
@@ -96,6 +101,8 @@ def of_sets(
         .where(t.c.set_id.in_(set_ids))
         .order_by(t.c.set_id, t.c.role.desc(), t.c.idx, t.c.name)
     )
+    if not infra:
+        statement = statement.where(t.c.role == model.BUSINESS)
     if latest:
         statement = statement.with_for_update(read=True)
     for row in conn.execute(statement):
@@ -120,7 +127,8 @@ def get(
 def list_(conn: sa.Connection, query: Query) -> list[model.Container]:
     """One page of containers.
 
-    Filters: ``set_id``, ``name``, ``status``, ``image`` (Glance id).
+    Filters: ``set_id``, ``name``, ``status``, ``image`` (Glance id),
+    ``images`` (several).
     """
     statement = sa.select(t).where(t.c.deleted_at.is_(None))
     if query.project_id is not None:
@@ -136,6 +144,7 @@ _FILTERS: dict[str, Any] = {
     "name": lambda v: t.c.name == v,
     "status": lambda v: t.c.status == v,
     "image": lambda v: t.c.image_id == v,
+    "images": lambda v: t.c.image_id.in_(v),
 }
 
 
@@ -202,6 +211,19 @@ def desire(
         .values(**values)
     )
     return done.rowcount == 1
+
+
+def freeze(conn: sa.Connection, set_id: str, *, paused: bool) -> None:
+    """All business containers of a set."""
+    conn.execute(
+        t.update()
+        .where(
+            t.c.set_id == set_id,
+            t.c.role == model.BUSINESS,
+            t.c.deleted_at.is_(None),
+        )
+        .values(paused=paused)
+    )
 
 
 def restart(conn: sa.Connection, container_id: str) -> bool:

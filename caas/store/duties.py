@@ -7,8 +7,20 @@ can do.  Who dies at it leaves it to others once that time has come.
 import datetime
 
 import sqlalchemy as sa
+from oslo_db import exception as db_exception
 
+from caas.store.engine import Store
 from caas.store.tables import duties as t
+
+
+def claim(
+    store: Store, name: str, now: datetime.datetime, until: datetime.datetime
+) -> bool:
+    """:func:`take` in a transaction of its own."""
+    try:
+        return store.write(lambda conn: take(conn, name, now, until))
+    except db_exception.DBDuplicateEntry:
+        return False
 
 
 def take(

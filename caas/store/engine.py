@@ -11,6 +11,7 @@ from oslo_db import options as db_options
 from oslo_db.sqlalchemy import enginefacade
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 #: Where the connection of a writer keeps the events written through it.
 WRITTEN = "caas_events"
@@ -83,6 +84,18 @@ class Store:
             connection.commit()
         if written and self._publish is not None:
             self._publish(written)
+
+    def write(self, act: Callable[[sa.Connection], T]) -> T:
+        """What an act does in one transaction, which is begun again when the
+        database chose it as victim of a deadlock."""
+
+        @retry
+        def run() -> T:
+            with self.writer() as conn:
+                return act(conn)
+
+        done: T = run()
+        return done
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -59,8 +59,10 @@ def list_(conn: sa.Connection, query: Query) -> list[model.Event]:
 
     Filters: ``object_type``, ``object_id``, ``container`` (name or id),
     ``action`` (or what it begins with, as ``set.`` or ``set.*``),
+    ``actions`` (one of these),
     ``result``, ``user_id``, ``request_id``, ``host`` (name), ``since``
-    (datetime), ``until`` (datetime, not included).
+    (datetime), ``until`` (datetime, not included), ``asked`` (whether a user
+    asked for it).
     """
     statement = sa.select(t)
     if query.project_id is not None:
@@ -83,7 +85,11 @@ def _by_action(value: str) -> sa.ColumnElement[bool]:
 
 _FILTERS: dict[str, Callable[[Any], sa.ColumnElement[bool]]] = {
     "action": _by_action,
+    "actions": t.c.action.in_,
     "container": lambda v: sa.or_(t.c.container == v, t.c.container_id == v),
+    "asked": lambda v: (
+        t.c.user_id.is_not(None) if v else t.c.user_id.is_(None)
+    ),
     "since": lambda v: t.c.at >= v,
     "until": lambda v: t.c.at < v,
 }

@@ -11,7 +11,10 @@ from caas.model.content import Content
 from caas.store.tables import history as t
 
 #: Changes of what a set is made of; their events are called ``set.<name>``.
-CHANGES = ("resize", "update", "add", "remove", "rename", "revert")
+CHANGES = (
+    *("resize", "update", "rebuild", "add", "remove", "rename", "revert"),
+    *("rescue", "unrescue"),
+)
 
 #: Entries of one set that are kept.
 KEPT = 100

@@ -9,8 +9,11 @@ from caas.model import spec
 from caas.model.query import Query
 from caas.store import paging
 from caas.store.engine import utcnow
-from caas.store.tables import claims
+from caas.store.tables import aggregate_hosts, claims
 from caas.store.tables import hosts as t
+
+#: Of a host: what operators say counts more than what its agent does.
+ZONE = sa.func.coalesce(t.c.aggregate_zone, t.c.zone)
 
 _SORT: dict[str, sa.ColumnElement[Any]] = {
     "created_at": t.c.created_at,
@@ -26,7 +29,8 @@ def from_row(row: Any) -> model.Host:
         name=m["name"],
         enabled=m["enabled"],
         disabled_reason=m["disabled_reason"],
-        zone=m["zone"],
+        # as ZONE
+        zone=m["zone"] if m["aggregate_zone"] is None else m["aggregate_zone"],
         capacity=spec.Resources(m["millicpus"], m["memory_mb"], m["disk_gb"]),
         used=spec.Resources(
             m["used_millicpus"], m["used_memory_mb"], m["used_disk_gb"]
@@ -36,6 +40,7 @@ def from_row(row: Any) -> model.Host:
         version=m["version"],
         seen_version=m["seen_version"],
         last_seen=m["last_seen"],
+        forced_down=m["forced_down"],
         created_at=m["created_at"],
     )
 
@@ -56,7 +61,7 @@ def list_(conn: sa.Connection, query: Query) -> list[model.Host]:
     """
     statement = sa.select(t)
     for key, value in query.filters.items():
-        column = t.c.zone if key == "availability_zone" else t.c[key]
+        column = ZONE if key == "availability_zone" else t.c[key]
         statement = statement.where(column == value)
     statement = paging.page(conn, statement, t, query, _SORT)
     return [from_row(row) for row in conn.execute(statement)]
@@ -72,12 +77,28 @@ def enable(
     )
 
 
+def force_down(conn: sa.Connection, host_id: str, down: bool) -> None:
+    conn.execute(
+        t.update()
+        .where(t.c.id == host_id)
+        .values(forced_down=down, updated_at=utcnow())
+    )
+
+
 def delete(conn: sa.Connection, host_id: str) -> bool:
-    """Remove a host nothing is claimed on.  :returns: whether it went."""
+    """Remove a host nothing is claimed on, also from aggregates.
+
+    :returns: whether it went.
+    """
     done = conn.execute(
         t.delete().where(
             t.c.id == host_id,
             ~sa.exists().where(claims.c.host_id == host_id),
         )
     )
-    return done.rowcount == 1
+    if done.rowcount != 1:
+        return False
+    conn.execute(
+        aggregate_hosts.delete().where(aggregate_hosts.c.host_id == host_id)
+    )
+    return True

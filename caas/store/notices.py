@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from caas.store.hosts import ZONE
 from caas.store.tables import hosts, sets
 
 
@@ -28,7 +29,7 @@ def of_hosts(
 ) -> dict[str, dict[str, Any]]:
     """Zone and labels of hosts by name."""
     rows = conn.execute(
-        sa.select(hosts.c.name, hosts.c.zone, hosts.c.facts).where(
+        sa.select(hosts.c.name, ZONE.label("zone"), hosts.c.facts).where(
             hosts.c.name.in_(names)
         )
     )

@@ -15,6 +15,7 @@ def page(
     table: sa.Table,
     query: Query,
     sort_columns: Mapping[str, sa.ColumnElement[Any]],
+    source: sa.FromClause | None = None,
 ) -> sa.Select[Any]:
     """Add order, place after the marker, and limit to a select.
 
@@ -22,6 +23,7 @@ def page(
     overlap nor leave anything out while the sort key does not change.
 
     :param sort_columns: what may be sorted by; the columns are never NULL.
+    :param source: what they are of, if not of ``table`` alone.
     :raises BadRequest: unknown sort key or marker.
     """
     column = sort_columns.get(query.sort_key)
@@ -31,7 +33,11 @@ def page(
             f"{', '.join(sorted(sort_columns))}."
         )
     if query.marker is not None:
-        mark = sa.select(column, table.c.id).where(table.c.id == query.marker)
+        mark = (
+            sa.select(column, table.c.id)
+            .select_from(table if source is None else source)
+            .where(table.c.id == query.marker)
+        )
         if query.project_id is not None:
             mark = mark.where(table.c.project_id == query.project_id)
         row = conn.execute(mark).one_or_none()

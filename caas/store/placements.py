@@ -8,9 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from caas.model import sets as model
-from caas.model.states import Desired, Placement
-from caas.store import containers, sets
+from caas.model.states import Desired, Move, Placement
+from caas.store import containers, jobs, sets
+from caas.store.hosts import ZONE
 from caas.store.tables import claims, hosts
+from caas.store.tables import jobs as jobs_
 from caas.store.tables import sets as t
 
 
@@ -30,15 +32,25 @@ class Leased:
 def _work(now: datetime.datetime) -> sa.ColumnElement[bool]:
     """There is something to do, and nobody at it."""
     return sa.and_(
-        sa.or_(t.c.issued < t.c.revision, t.c.deadline < now),
-        sa.or_(t.c.lease_until.is_(None), t.c.lease_until < now),
+        sa.or_(
+            t.c.issued < t.c.revision,
+            t.c.deadline < now,
+            t.c.to_tell.is_(True),
+        ),
+        _free(now),
     )
+
+
+def _free(now: datetime.datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(t.c.lease_until.is_(None), t.c.lease_until < now)
 
 
 def due(conn: sa.Connection, now: datetime.datetime, limit: int) -> list[str]:
     """Ids of sets that wait to be worked on, or were waited for too long."""
     statement = sa.select(t.c.id).where(_work(now)).limit(limit)
-    return list(conn.execute(statement).scalars())
+    found = list(conn.execute(statement).scalars())
+    # by an index of their own, as they are few among many sets
+    return found + jobs.sets_to_tell(conn, limit)
 
 
 def lease(
@@ -53,9 +65,15 @@ def lease(
     :param token: never used before.
     :returns: how many.
     """
+    told = sa.select(jobs_.c.set_id).where(
+        jobs_.c.set_id.in_(set_ids), jobs_.c.to_tell.is_(True)
+    )
     done = conn.execute(
         t.update()
-        .where(t.c.id.in_(set_ids), _work(now))
+        .where(
+            t.c.id.in_(set_ids),
+            sa.or_(_work(now), sa.and_(t.c.id.in_(told), _free(now))),
+        )
         .values(lease_owner=token, lease_until=until)
     )
     return done.rowcount
@@ -120,7 +138,7 @@ def unlease_all(conn: sa.Connection, owner: str) -> int:
 _WITH_HOST = sa.select(
     t,
     hosts.c.name.label("host_name"),
-    hosts.c.zone.label("host_zone"),
+    ZONE.label("host_zone"),
     hosts.c.last_seen.label("host_last_seen"),
 ).select_from(t.outerjoin(hosts, t.c.host_id == hosts.c.id))
 
@@ -188,27 +206,30 @@ _MINE = sa.and_(
     t.c.lease_owner == sa.bindparam("b_token"),
 )
 
-#: The set must still be without a host, and wanted.
+#: The set must still be without a host, or on the one it is to leave, and
+#: wanted.
 _PLACE = (
     t.update()
     .where(
         _MINE,
-        t.c.host_id.is_(None),
+        sa.func.coalesce(t.c.host_id, "") == sa.bindparam("b_from"),
         t.c.incarnation == sa.bindparam("b_incarnation"),
         # planned and claimed for another size than it has by now
         t.c.revision == sa.bindparam("b_revision"),
-        t.c.desired == Desired.RUNNING.value,
+        t.c.desired == sa.bindparam("b_desired"),
         t.c.deleted_at.is_(None),
     )
     .values(
         placement=Placement.PLACED.value,
         placement_reason="",
+        shelved="",
         host_id=sa.bindparam("b_host"),
         incarnation=t.c.incarnation + 1,
         address=sa.bindparam("b_address"),
         issued=t.c.revision,
         deadline=sa.bindparam("b_deadline"),
         attempts=0,
+        to_tell=False,
         lease_until=None,
     )
 )
@@ -219,6 +240,7 @@ _NOTE = (
     .values(
         issued=sa.bindparam("b_revision"),
         deadline=None,
+        to_tell=False,
         lease_until=None,
     )
 )
@@ -228,6 +250,7 @@ _REFUSE = (
     .where(_MINE, t.c.host_id.is_(None))
     .values(
         placement=Placement.FAILED.value,
+        shelved="",
         placement_reason=sa.bindparam("b_reason"),
         issued=sa.bindparam("b_revision"),
         deadline=None,
@@ -249,17 +272,24 @@ _SETTLED = sa.and_(
     t.c.deadline.is_(None),
 )
 
+#: It has been asked to leave a host that is down since this was decided: its
+#: host has nothing to do about that.
+_LEAVES = sa.and_(
+    t.c.move == Move.EVACUATE.value, t.c.incarnation == t.c.move_from
+)
+
 _ISSUE = (
     t.update()
     .where(_MINE)
     .values(
         placement_reason=sa.bindparam("b_reason"),
-        issued=t.c.revision,
+        issued=sa.case((_LEAVES, t.c.issued), else_=t.c.revision),
         deadline=sa.case(
             (_SETTLED, sa.null()),
             else_=sa.bindparam("b_deadline", type_=t.c.deadline.type),
         ),
         attempts=sa.bindparam("b_attempts"),
+        to_tell=False,
         lease_until=None,
     )
 )
@@ -271,8 +301,8 @@ def place(conn: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     Which ones took it shows :func:`reread`.
 
     :param rows: by id, each with ``b_id``, ``b_token``, ``b_incarnation``
-        (the last one), ``b_revision``, ``b_host``, ``b_address`` and
-        ``b_deadline``.
+        (the last one), ``b_revision``, ``b_from`` (the host it leaves, "" for
+        none), ``b_desired``, ``b_host``, ``b_address`` and ``b_deadline``.
     """
     conn.execute(_PLACE, list(rows))
 

@@ -8,11 +8,15 @@ import sqlalchemy as sa
 
 from caas.store.engine import Store
 from caas.store.tables import (
+    backups,
     containers,
     events,
     history,
+    jobs,
     recordings,
     sessions,
+    set_inputs,
+    set_tags,
     sets,
 )
 
@@ -27,8 +31,8 @@ def purge(
     go_on: Callable[[], bool] = lambda: True,
 ) -> tuple[dict[str, int], bool]:
     """Remove sets deleted before a time, with their containers and
-    history, and events and sessions (with what was recorded of them) from
-    before a time.
+    history, and events, sessions (with what was recorded of them) and jobs
+    from before a time.
 
     Times are UTC without zone, None to keep all.
 
@@ -36,11 +40,18 @@ def purge(
         one more.
     :returns: number of rows removed by table, and whether that was all.
     """
-    removed = {"sets": 0, "containers": 0, "events": 0, "sessions": 0}
+    removed = {
+        "sets": 0,
+        "containers": 0,
+        "events": 0,
+        "sessions": 0,
+        "jobs": 0,
+    }
     for before, batch in (
         (sets_before, _sets),
         (events_before, _events),
         (events_before, _sessions),
+        (events_before, _jobs),
     ):
         if before is None:
             continue
@@ -59,6 +70,11 @@ def _sets(
             containers.delete().where(containers.c.set_id.in_(ids))
         )
         conn.execute(history.delete().where(history.c.set_id.in_(ids)))
+        # of those that were ended while it was written
+        conn.execute(set_inputs.delete().where(set_inputs.c.set_id.in_(ids)))
+        conn.execute(set_tags.delete().where(set_tags.c.set_id.in_(ids)))
+        # their images stay
+        conn.execute(backups.delete().where(backups.c.set_id.in_(ids)))
         conn.execute(sets.delete().where(sets.c.id.in_(ids)))
     removed["containers"] += gone.rowcount
     removed["sets"] += len(ids)
@@ -85,6 +101,16 @@ def _sessions(
         )
         conn.execute(sessions.delete().where(sessions.c.id.in_(ids)))
     removed["sessions"] += len(ids)
+    return len(ids)
+
+
+def _jobs(
+    store: Store, before: datetime.datetime, removed: dict[str, int]
+) -> int:
+    with store.writer() as conn:
+        ids = _ids(conn, jobs, jobs.c.ended_at < before)
+        conn.execute(jobs.delete().where(jobs.c.id.in_(ids)))
+    removed["jobs"] += len(ids)
     return len(ids)
 
 

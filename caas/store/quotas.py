@@ -7,17 +7,36 @@ import sqlalchemy as sa
 from caas.model.quotas import RESOURCES, Quota, Usage
 from caas.store.tables import quota_usages, quotas
 
+#: In place of a project: limits of all that have none of their own.
+CLASS = ""
+
+
+def class_limits(conn: sa.Connection) -> dict[str, int]:
+    """Those that differ from what is configured."""
+    rows = conn.execute(
+        sa.select(quotas.c.resource, quotas.c.limit).where(
+            quotas.c.project_id == CLASS
+        )
+    )
+    return {row.resource: row.limit for row in rows}
+
 
 def get(
     conn: sa.Connection, project_id: str, defaults: Mapping[str, int]
 ) -> Quota:
-    """:param defaults: limits of projects that have none of their own."""
+    """:param defaults: limits as configured, of projects that have none of
+    their own where there are no other ones for all of them.
+    """
     own = conn.execute(
         sa.select(quotas.c.resource, quotas.c.limit).where(
             quotas.c.project_id == project_id
         )
     )
-    limits = {**defaults, **{row.resource: row.limit for row in own}}
+    limits = {
+        **defaults,
+        **class_limits(conn),
+        **{row.resource: row.limit for row in own},
+    }
     used = {
         row.resource: row.used
         for row in conn.execute(

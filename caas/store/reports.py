@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from caas.model import wire
 from caas.model.spec import Resources
-from caas.model.states import Desired, Phase
+from caas.model.states import LEFT, Desired, Move, Phase, Shelved
 from caas.store.tables import containers, events, hosts, sets
 
 
@@ -154,6 +154,35 @@ class Seen:
     attempts: int
     resources: Resources
     change_revision: int = 0
+    shelved: str = ""
+    move: str = ""
+    move_from: int = 0
+
+    @property
+    def leaving(self) -> bool:
+        """It is to leave its host, and has not been given another one."""
+        return self.move != "" and self.incarnation == self.move_from
+
+    @property
+    def left(self) -> bool:
+        """It has been stopped to go to another host, and may."""
+        return (
+            self.leaving
+            and self.move == Move.MIGRATE
+            and self.current
+            and self.phase in LEFT
+        )
+
+    @property
+    def needs(self) -> Resources:
+        """What it takes of its host as it was seen."""
+        if (
+            self.shelved == Shelved.AWAY
+            and self.current
+            and self.phase == Phase.STOPPED
+        ):
+            return Resources(0, 0, self.resources.disk_gb)
+        return self.resources
 
     @property
     def current(self) -> bool:
@@ -182,6 +211,9 @@ _SEEN = sa.select(
     sets.c.deadline,
     sets.c.attempts,
     sets.c.change_revision,
+    sets.c.shelved,
+    sets.c.move,
+    sets.c.move_from,
     sets.c.millicpus,
     sets.c.memory_mb,
     sets.c.disk_gb,

@@ -32,6 +32,14 @@ def list_(conn: sa.Connection) -> list[Service]:
     return sorted(found, key=lambda s: (s.binary, s.host))
 
 
+def delete(conn: sa.Connection, binary: str, host: str) -> bool:
+    """:returns: whether it was there."""
+    done = conn.execute(
+        t.delete().where(t.c.binary == binary, t.c.host == host)
+    )
+    return done.rowcount == 1
+
+
 def beat(
     conn: sa.Connection,
     binary: str,

@@ -60,6 +60,13 @@ def list_(conn: sa.Connection, query: Query) -> list[model.Session]:
     return [from_row(row) for row in conn.execute(statement)]
 
 
+def of_token(conn: sa.Connection, token_hash: str) -> model.Session | None:
+    row = conn.execute(
+        sa.select(t).where(t.c.token_hash == token_hash)
+    ).one_or_none()
+    return from_row(row) if row else None
+
+
 def token_hash(conn: sa.Connection, session_id: str) -> str | None:
     found: str | None = conn.execute(
         sa.select(t.c.token_hash).where(t.c.id == session_id)

@@ -8,20 +8,26 @@ from typing import Any
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
 
+from caas import exception
 from caas.model import sets as model
 from caas.model import spec, states
-from caas.model.containers import Container
+from caas.model.containers import BUSINESS, Container
 from caas.model.content import Content
+from caas.model.hints import Hints
 from caas.model.query import Query
-from caas.store import containers, paging, quotas
-from caas.store.tables import addresses, claims, hosts
+from caas.store import containers, paging, quotas, set_inputs
+from caas.store import set_tags as tags_of
+from caas.store.hosts import ZONE
+from caas.store.tables import addresses, claims, hosts, set_tags
 from caas.store.tables import containers as containers_table
 from caas.store.tables import sets as t
 
 _HOST = (
     hosts.c.name.label("host_name"),
-    hosts.c.zone.label("host_zone"),
+    ZONE.label("host_zone"),
     hosts.c.last_seen.label("host_last_seen"),
+    hosts.c.enabled.label("host_enabled"),
+    hosts.c.forced_down.label("host_forced_down"),
 )
 
 #: Columns of what a set takes, named as the resources of quotas.
@@ -40,39 +46,47 @@ _SORT: dict[str, sa.ColumnElement[Any]] = {
 
 def status_clause() -> sa.ColumnElement[str]:
     """``states.RULES`` in SQL, to filter by what is not stored."""
-    current = sa.and_(
-        t.c.seen_incarnation == t.c.incarnation,
-        t.c.seen_revision == t.c.revision,
-    )
-    whens = []
-    for rule in states.RULES:
-        terms: list[sa.ColumnElement[bool]] = []
-        if rule.deleted is not None:
-            deleted = t.c.deleted_at.is_not(None)
-            terms.append(deleted if rule.deleted else sa.not_(deleted))
-        if rule.desired:
-            terms.append(t.c.desired.in_(rule.desired))
-        if rule.placement:
-            terms.append(t.c.placement.in_(rule.placement))
-        if rule.phase:
-            terms.append(t.c.phase.in_(rule.phase))
-        if rule.current is not None:
-            terms.append(current if rule.current else sa.not_(current))
-        if rule.issued is not None:
-            issued = t.c.issued >= t.c.revision
-            terms.append(issued if rule.issued else sa.not_(issued))
-        if rule.launched is not None:
-            launched = t.c.launched_at.is_not(None)
-            terms.append(launched if rule.launched else sa.not_(launched))
-        if rule.resizing is not None:
-            terms.append(t.c.change_action != "")
-            resizing = t.c.change_action == states.RESIZING
-            terms.append(resizing if rule.resizing else sa.not_(resizing))
-        whens.append((sa.and_(sa.true(), *terms), rule.status.value))
+    whens = [
+        (sa.and_(sa.true(), *_terms(rule)), rule.status.value)
+        for rule in states.RULES
+    ]
     return sa.case(*whens)
 
 
-def from_row(row: Any, set_containers: Sequence[Container] = ()) -> model.Set:
+def _terms(rule: states.Rule) -> list[sa.ColumnElement[bool]]:
+    """What has to be so for a rule to match."""
+    facts = {
+        "deleted": t.c.deleted_at.is_not(None),
+        "current": sa.and_(
+            t.c.seen_incarnation == t.c.incarnation,
+            t.c.seen_revision == t.c.revision,
+        ),
+        "issued": t.c.issued >= t.c.revision,
+        "launched": t.c.launched_at.is_not(None),
+        "resizing": t.c.change_action == states.RESIZING,
+        "resized": t.c.resized_at.is_not(None),
+        "marked": t.c.marked.is_(True),
+        "moving": t.c.move != "",
+        "rescued": t.c.in_rescue.is_(True),
+    }
+    terms: list[sa.ColumnElement[bool]] = []
+    for name, fact in facts.items():
+        wanted = getattr(rule, name)
+        if wanted is not None:
+            terms.append(fact if wanted else sa.not_(fact))
+    if rule.resizing is not None:
+        terms.append(t.c.change_action != "")
+    for name in ("desired", "placement", "phase", "frozen", "shelved"):
+        if words := getattr(rule, name):
+            terms.append(t.c[name].in_(words))
+    return terms
+
+
+def from_row(
+    row: Any,
+    set_containers: Sequence[Container] = (),
+    tags: Sequence[str] | None = None,
+) -> model.Set:
     """A :class:`model.Set` from a row of ``sets`` joined with its host."""
     m = row._mapping
     return model.Set(
@@ -94,12 +108,30 @@ def from_row(row: Any, set_containers: Sequence[Container] = ()) -> model.Set:
         restart_epoch=m["restart_epoch"],
         grace_period=m["grace_period"],
         cpu_burst=m["cpu_burst"],
+        flavor_specs=m["flavor_specs"] or {},
+        rescued=m["rescued"] or {},
         sysctls=m["sysctls"] or {},
         change_revision=m["change_revision"],
         change_action=m["change_action"],
         change_from=m["change_from"] or {},
         monitor=m["monitor"],
         failure=m["failure"] or {},
+        resized_at=m["resized_at"],
+        resized_from=m["resized_from"] or {},
+        frozen=m["frozen"],
+        shelved=m["shelved"],
+        move=m["move"],
+        move_from=m["move_from"],
+        move_to=m["move_to"],
+        frozen_before=m["frozen_before"],
+        locked=m["locked"],
+        locked_reason=m["locked_reason"],
+        networked=m["networked"],
+        marked=bool(m["marked"]),
+        has_user_data=m["has_user_data"],
+        key_name=m["key_name"],
+        group_id=m["group_id"],
+        hints=Hints.from_dict(m["hints"] or {}),
         request_id=m["request_id"],
         created_at=m["created_at"],
         updated_at=m["updated_at"],
@@ -118,7 +150,10 @@ def from_row(row: Any, set_containers: Sequence[Container] = ()) -> model.Set:
         host_name=m.get("host_name"),
         host_zone=m.get("host_zone"),
         host_last_seen=m.get("host_last_seen"),
+        host_enabled=m.get("host_enabled") is not False,
+        host_forced_down=bool(m.get("host_forced_down")),
         containers=tuple(set_containers),
+        tags=None if tags is None else tuple(tags),
     )
 
 
@@ -145,7 +180,13 @@ def to_row(item: model.Set) -> dict[str, Any]:
         "restart_epoch": item.restart_epoch,
         "grace_period": item.grace_period,
         "cpu_burst": item.cpu_burst,
+        "flavor_specs": item.flavor_specs,
         "sysctls": item.sysctls,
+        "networked": item.networked,
+        "has_user_data": item.has_user_data,
+        "key_name": item.key_name,
+        "group_id": item.group_id,
+        "hints": item.hints.to_dict(),
         "request_id": item.request_id,
         "created_at": item.created_at,
         "updated_at": item.updated_at,
@@ -161,7 +202,11 @@ def insert(conn: sa.Connection, items: Sequence[model.Set]) -> None:
 
 
 def get(
-    conn: sa.Connection, set_id: str, project_id: str | None = None
+    conn: sa.Connection,
+    set_id: str,
+    project_id: str | None = None,
+    *,
+    with_tags: bool = False,
 ) -> model.Set | None:
     """One set with its containers; tombstones are not found.
 
@@ -177,7 +222,17 @@ def get(
     row = conn.execute(statement).one_or_none()
     if row is None:
         return None
-    return from_row(row, containers.of_sets(conn, [set_id])[set_id])
+    return from_row(
+        row,
+        containers.of_sets(conn, [set_id])[set_id],
+        tags_of.of(conn, [set_id])[set_id] if with_tags else None,
+    )
+
+
+def names(conn: sa.Connection, set_ids: Collection[str]) -> dict[str, str]:
+    """By id."""
+    rows = conn.execute(sa.select(t.c.id, t.c.name).where(t.c.id.in_(set_ids)))
+    return {row.id: row.name for row in rows}
 
 
 def named(
@@ -209,14 +264,26 @@ def named(
 
 
 def list_(
-    conn: sa.Connection, query: Query, *, with_containers: bool
+    conn: sa.Connection,
+    query: Query,
+    *,
+    with_containers: bool,
+    infra: bool = True,
+    with_tags: bool = False,
 ) -> list[model.Set]:
     """One page of sets.
 
     Filters: ``name``, ``status``, ``flavor`` (id or name), ``host`` (name),
     ``availability_zone``, ``reservation_id``, ``image`` (Glance id or what
     the user wrote), ``metadata`` (dict of pairs that must all match),
-    ``changes_since`` (datetime; includes deleted sets).
+    ``changes_since`` (datetime; includes deleted sets), ``changes_before``,
+    ``deleted`` (True: only those), ``pattern`` (a regular expression that the
+    name holds), ``cases`` and ``ids`` (one of these), ``address`` (a
+    pattern), ``locked``, ``user``, ``tags`` (all), ``tags_any``,
+    ``not_tags`` (not all), ``not_tags_any``.
+
+    :param infra: False: with all containers but those.
+    :raises BadRequest: a pattern is none, to the database.
     """
     statement = sa.select(t, *_HOST).select_from(
         t.outerjoin(hosts, t.c.host_id == hosts.c.id)
@@ -227,18 +294,46 @@ def list_(
     since = filters.pop("changes_since", None)
     if since is not None:
         statement = statement.where(t.c.updated_at >= since)
+    elif filters.get("deleted"):
+        pass
     elif filters.get("status") != states.SetStatus.DELETED:
         statement = statement.where(t.c.deleted_at.is_(None))
     for key, value in filters.items():
         statement = statement.where(_FILTERS[key](value))
     statement = paging.page(conn, statement, t, query, _SORT)
-    rows = conn.execute(statement).all()
+    try:
+        rows = conn.execute(statement).all()
+    except db_exception.DBError as error:
+        # databases do not agree on what a regular expression is
+        if type(error) is db_exception.DBError and _PATTERNS & set(filters):
+            raise exception.BadRequest(
+                "The database cannot make use of the regular expression."
+            ) from None
+        raise
+    ids = [row.id for row in rows]
     found = (
-        containers.of_sets(conn, [row.id for row in rows])
-        if with_containers
-        else {}
+        containers.of_sets(conn, ids, infra=infra) if with_containers else {}
     )
-    return [from_row(row, found.get(row.id, ())) for row in rows]
+    tags = tags_of.of(conn, ids) if with_tags else {}
+    return [
+        from_row(row, found.get(row.id, ()), tags.get(row.id)) for row in rows
+    ]
+
+
+def on_hosts(
+    conn: sa.Connection, host_ids: Collection[str]
+) -> dict[str, list[model.Set]]:
+    """Those placed on these hosts, by host and the oldest first, without
+    their containers."""
+    rows = conn.execute(
+        sa.select(t)
+        .where(t.c.host_id.in_(host_ids), t.c.deleted_at.is_(None))
+        .order_by(t.c.created_at, t.c.id)
+    )
+    found: dict[str, list[model.Set]] = {each: [] for each in host_ids}
+    for row in rows:
+        found[row.host_id].append(from_row(row))
+    return found
 
 
 def _by_image(value: str) -> sa.ColumnElement[bool]:
@@ -246,6 +341,15 @@ def _by_image(value: str) -> sa.ColumnElement[bool]:
         sa.select(containers_table.c.set_id).where(
             containers_table.c.image_id == value
         )
+    )
+
+
+def _tagged(tags: Collection[str]) -> sa.ColumnElement[int]:
+    """How many of these tags a set has."""
+    return (
+        sa.select(sa.func.count())
+        .where(set_tags.c.set_id == t.c.id, set_tags.c.tag.in_(set(tags)))
+        .scalar_subquery()
     )
 
 
@@ -260,27 +364,81 @@ def _by_metadata(pairs: dict[str, str]) -> sa.ColumnElement[bool]:
     return sa.and_(sa.true(), *terms)
 
 
+def _case(case: states.Case) -> sa.ColumnElement[bool]:
+    terms = [status_clause() == case.status.value]
+    for wanted, clause in (
+        (case.launched, t.c.launched_at.is_not(None)),
+        (case.stopped, t.c.desired == states.Desired.STOPPED.value),
+        (case.resized, t.c.resized_at.is_not(None)),
+    ):
+        if wanted is not None:
+            terms.append(clause if wanted else sa.not_(clause))
+    if case.change is not None:
+        terms.append(t.c.change_action == case.change)
+    if case.move is not None:
+        terms.append(t.c.move == case.move)
+    if case.not_change is not None:
+        terms.append(t.c.change_action != case.not_change)
+    if case.thawing is not None:
+        frozen = sa.exists().where(
+            containers_table.c.set_id == t.c.id,
+            containers_table.c.deleted_at.is_(None),
+            containers_table.c.role == BUSINESS,
+            containers_table.c.status == states.ContainerStatus.PAUSED.value,
+        )
+        if case.thawing:
+            terms += [frozen, t.c.frozen_before == case.thawing]
+        else:
+            terms.append(sa.or_(~frozen, t.c.frozen_before == ""))
+    return sa.and_(*terms)
+
+
 _FILTERS: dict[str, Any] = {
     "name": lambda v: t.c.name == v,
     "status": lambda v: status_clause() == v,
     "flavor": lambda v: sa.or_(t.c.flavor_id == v, t.c.flavor_name == v),
     "host": lambda v: hosts.c.name == v,
-    "availability_zone": lambda v: (
-        sa.func.coalesce(hosts.c.zone, t.c.zone) == v
-    ),
+    "availability_zone": lambda v: sa.func.coalesce(ZONE, t.c.zone) == v,
     "reservation_id": lambda v: t.c.reservation_id == v,
     "image": _by_image,
     "metadata": _by_metadata,
+    "changes_before": lambda v: t.c.updated_at <= v,
+    "deleted": lambda v: (
+        t.c.deleted_at.is_not(None) if v else t.c.deleted_at.is_(None)
+    ),
+    "pattern": t.c.name.regexp_match,
+    "cases": lambda v: sa.or_(*map(_case, v)),
+    "ids": t.c.id.in_,
+    "address": t.c.address.regexp_match,
+    "locked": lambda v: t.c.locked == v,
+    "user": lambda v: t.c.user_id == v,
+    "tags": lambda v: _tagged(v) == len(set(v)),
+    "tags_any": lambda v: _tagged(v) > 0,
+    "not_tags": lambda v: _tagged(v) < len(set(v)),
+    "not_tags_any": lambda v: _tagged(v) == 0,
 }
 
 
+#: Filters that are regular expressions.
+_PATTERNS = frozenset({"pattern", "address"})
+
+
 def describe(conn: sa.Connection, set_id: str, values: dict[str, Any]) -> None:
-    """Change name, description or metadata: nothing a host must know."""
+    """Change name, description or metadata: no new revision.
+
+    A host is told of what containers are told.
+    """
+    if not _TOLD.isdisjoint(values):
+        values = {**values, "to_tell": t.c.host_id.is_not(None)}
     conn.execute(
         t.update()
         .where(t.c.id == set_id, t.c.deleted_at.is_(None))
         .values(**values)
     )
+
+
+#: Words of a set that its containers are told.
+_TOLD = frozenset({"name", "hostname", "metadata", "key_name"})
 
 
 def desire(
@@ -292,11 +450,18 @@ def desire(
     *,
     restart: bool = False,
     grace_period: int | None = None,
+    frozen: str | None = None,
+    shelved: str = "",
+    before: str = "",
     only_if: Collection[states.Desired] = (),
 ) -> bool:
     """Write what the user wants of a set, as a new revision.
 
     :param restart: also ask for one more restart.
+    :param frozen: in which word its containers are frozen, "" for not at all;
+        None for as before.
+    :param shelved: see :class:`states.Shelved`, and ``before``: what it has
+        to be until now, unless it is to be deleted.
     :param only_if: the change is made only from one of these.
     :returns: whether it was made; False when the set is gone, being deleted,
         or wanted otherwise in the meantime.
@@ -306,19 +471,172 @@ def desire(
         "revision": t.c.revision + 1,
         "request_id": request_id,
         "updated_at": now,
+        "marked": False,
     }
     if restart:
         values["restart_epoch"] = t.c.restart_epoch + 1
     if grace_period is not None:
         values["grace_period"] = grace_period
+    if frozen is not None:
+        values["frozen"] = frozen
+        values["frozen_before"] = "" if frozen or restart else t.c.frozen
     statement = t.update().where(
         t.c.id == set_id,
         t.c.deleted_at.is_(None),
         t.c.desired != states.Desired.DELETED.value,
     )
+    if desired != states.Desired.DELETED:
+        values["shelved"] = shelved
+        statement = statement.where(t.c.shelved == before, t.c.move == "")
     if only_if:
         statement = statement.where(t.c.desired.in_(only_if))
     return conn.execute(statement.values(**values)).rowcount == 1
+
+
+def mark(
+    conn: sa.Connection, set_id: str, broken: bool, now: datetime.datetime
+) -> bool:
+    """Operators say that it is broken, or no longer.
+
+    :returns: False when it is gone or being deleted.
+    """
+    done = conn.execute(
+        t.update()
+        .where(
+            t.c.id == set_id,
+            t.c.deleted_at.is_(None),
+            t.c.desired != states.Desired.DELETED.value,
+        )
+        .values(marked=broken, updated_at=now)
+    )
+    return done.rowcount == 1
+
+
+def move(
+    conn: sa.Connection,
+    item: model.Set,
+    how: states.Move,
+    to: str,
+    request_id: str,
+    now: datetime.datetime,
+    *,
+    desired: states.Desired,
+    hold: bool,
+) -> bool:
+    """Have a set leave its host, as a new revision.
+
+    :param to: name of the host it is to go to, "" for any other.
+    :param desired: what it is to do there.
+    :param hold: it waits to be confirmed or reverted after that.
+    :returns: False when something else is wanted by now.
+    """
+    done = conn.execute(
+        t.update()
+        .where(
+            t.c.id == item.id,
+            t.c.revision == item.revision,
+            t.c.incarnation == item.incarnation,
+            t.c.host_id == item.host_id,
+            t.c.move == "",
+            t.c.deleted_at.is_(None),
+            t.c.desired == item.desired.value,
+        )
+        .values(
+            move=how.value,
+            desired=desired.value,
+            move_from=item.incarnation,
+            move_to=to,
+            marked=False,
+            revision=item.revision + 1,
+            failure={},
+            request_id=request_id,
+            updated_at=now,
+            resized_at=now if hold else None,
+            resized_from={"host": item.host_name} if hold else {},
+        )
+    )
+    return done.rowcount == 1
+
+
+def moved(conn: sa.Connection, set_ids: Collection[str]) -> None:
+    """Sets are on their other hosts."""
+    conn.execute(
+        t.update()
+        .where(t.c.id.in_(set_ids), t.c.incarnation > t.c.move_from)
+        .values(move="", move_to="")
+    )
+
+
+def unmove(
+    conn: sa.Connection,
+    item: model.Set,
+    failure: dict[str, Any],
+    now: datetime.datetime,
+) -> bool:
+    """A set stays where it is, as a new revision.
+
+    :returns: False when something else is wanted by now.
+    """
+    done = conn.execute(
+        t.update()
+        .where(
+            t.c.id == item.id,
+            t.c.revision == item.revision,
+            t.c.incarnation == t.c.move_from,
+            t.c.move != "",
+        )
+        .values(
+            move="",
+            move_to="",
+            revision=item.revision + 1,
+            failure=failure,
+            updated_at=now,
+            **_CONFIRMED,
+        )
+    )
+    return done.rowcount == 1
+
+
+def returned(conn: sa.Connection, set_ids: Collection[str]) -> None:
+    """Sets that were put away run again, or it has been seen that they
+    cannot."""
+    conn.execute(
+        t.update()
+        .where(
+            t.c.id.in_(set_ids),
+            t.c.shelved == states.Shelved.RETURNING.value,
+        )
+        .values(shelved="")
+    )
+
+
+def put_back(
+    conn: sa.Connection,
+    item: model.Set,
+    failure: dict[str, Any],
+    now: datetime.datetime,
+) -> bool:
+    """Put a set away again that was to return, as a new revision.
+
+    :param failure: why.
+    :returns: False when something else is wanted by now.
+    """
+    done = conn.execute(
+        t.update()
+        .where(
+            t.c.id == item.id,
+            t.c.revision == item.revision,
+            t.c.shelved == states.Shelved.RETURNING.value,
+        )
+        .values(
+            shelved=states.Shelved.AWAY.value,
+            desired=states.Desired.STOPPED.value,
+            revision=t.c.revision + 1,
+            failure=failure,
+            updated_at=now,
+        )
+    )
+    return done.rowcount == 1
 
 
 def tombstone(
@@ -360,6 +678,8 @@ def tombstone(
             RuntimeError("sets were ended by somebody else meanwhile")
         )
     counts = containers.tombstone(conn, ids, now)
+    # there may be secrets in it
+    set_inputs.delete(conn, ids)
     for project_id in sorted({row.project_id for row in rows}):
         mine = [row for row in rows if row.project_id == project_id]
         held = [_held(row, counts[row.id]) for row in mine]
@@ -395,6 +715,8 @@ def change(
     monitor: float,
     request_id: str,
     now: datetime.datetime,
+    *,
+    hold: bool = False,
 ) -> bool:
     """Write what a set is to be made of, as a new revision.
 
@@ -402,6 +724,8 @@ def change(
     is done.
 
     :param item: with its containers, as the decision was made on it.
+    :param hold: it waits to be confirmed or reverted; else whatever waited
+        does so no longer.
     :returns: False when the set was changed meanwhile.
     """
     placed = item.host_id is not None
@@ -415,6 +739,9 @@ def change(
         "failure": {},
         "request_id": request_id,
         "updated_at": now,
+        "marked": False,
+        "resized_at": now if hold else None,
+        "resized_from": item.content.to_dict() if hold else {},
     }
     if placed:
         values |= {
@@ -438,6 +765,10 @@ def change(
             t.c.deleted_at.is_(None),
             t.c.desired != states.Desired.DELETED.value,
             t.c.host_id.is_not(None) if placed else t.c.host_id.is_(None),
+            # a confirmation is no new revision
+            t.c.resized_at.is_(None)
+            if item.resized_at is None
+            else t.c.resized_at == item.resized_at,
         )
         .values(**values)
     )
@@ -453,6 +784,43 @@ _UNCHANGED: dict[str, Any] = {
     "change_action": "",
     "change_from": {},
 }
+
+
+#: No resize waits to be confirmed.
+_CONFIRMED: dict[str, Any] = {"resized_at": None, "resized_from": {}}
+
+
+def confirm(
+    conn: sa.Connection, set_id: str, resized_at: datetime.datetime
+) -> bool:
+    """A resize stays.  :returns: False if it does not wait for that."""
+    done = conn.execute(
+        t.update()
+        .where(
+            t.c.id == set_id,
+            t.c.resized_at == resized_at,
+            t.c.deleted_at.is_(None),
+        )
+        .values(**_CONFIRMED)
+    )
+    return done.rowcount == 1
+
+
+def resized(
+    conn: sa.Connection, before: datetime.datetime, limit: int
+) -> list[str]:
+    """Ids of sets whose resize waits since then to be confirmed."""
+    statement = (
+        sa.select(t.c.id)
+        .where(
+            t.c.resized_at <= before,
+            t.c.change_revision == 0,
+            t.c.deleted_at.is_(None),
+            t.c.desired != states.Desired.DELETED.value,
+        )
+        .limit(limit)
+    )
+    return list(conn.execute(statement).scalars())
 
 
 def changed(conn: sa.Connection, set_id: str, revision: int) -> bool:
@@ -492,6 +860,7 @@ def unchange(
         .values(
             **_made_of(item.before),
             **_UNCHANGED,
+            **_CONFIRMED,
             # what is put back ran well before
             monitor=0,
             revision=t.c.revision + 1,
@@ -511,15 +880,24 @@ def _made_of(content: Content) -> dict[str, Any]:
         "flavor_id": content.flavor_id,
         "flavor_name": content.flavor_name,
         "cpu_burst": content.cpu_burst,
+        "flavor_specs": content.flavor_specs,
+        "in_rescue": bool(content.rescued),
+        "rescued": content.rescued,
         **dataclasses.asdict(content.resources),
     }
 
 
 def free_addresses(conn: sa.Connection, set_ids: Collection[str]) -> None:
-    """Give addresses back unless a claim says a host may still use them."""
+    """Give addresses back that neither a set has nor, as a claim says, a
+    host may still use."""
     conn.execute(
         addresses.delete().where(
             addresses.c.set_id.in_(set_ids),
             ~sa.exists().where(claims.c.set_id == addresses.c.set_id),
+            ~sa.exists().where(
+                t.c.id == addresses.c.set_id,
+                t.c.address.is_not(None),
+                t.c.deleted_at.is_(None),
+            ),
         )
     )

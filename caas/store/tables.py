@@ -51,6 +51,10 @@ sets = sa.Table(
     sa.Column("metadata", _dict(), nullable=False),
     _uuid("flavor_id", nullable=False),
     sa.Column("flavor_name", sa.String(255), nullable=False),
+    sa.Column("flavor_specs", _dict(), nullable=False, default={}),
+    # a shell stands in for the first container, and what that is to be again
+    sa.Column("in_rescue", sa.Boolean, nullable=False, default=False),
+    sa.Column("rescued", _dict(), nullable=False, default={}),
     sa.Column("millicpus", sa.Integer, nullable=False),
     sa.Column("memory_mb", sa.Integer, nullable=False),
     sa.Column("disk_gb", sa.Integer, nullable=False),
@@ -77,6 +81,38 @@ sets = sa.Table(
     sa.Column("monitor", sa.Float, nullable=False, default=0),
     # the last change that was taken back: action, reason, at, request_id
     sa.Column("failure", _dict(), nullable=False, default={}),
+    # a resize that waits to be confirmed or reverted: when it was asked for,
+    # and model.content.Content as it was before
+    sa.Column("resized_at", _time()),
+    sa.Column("resized_from", _dict(), nullable=False, default={}),
+    # what the next one was until they were to go on; before it, as MariaDB
+    # sets columns in this order
+    sa.Column("frozen_before", sa.String(16), nullable=False, default=""),
+    # all its containers are frozen: model.states.Frozen, "" if not
+    sa.Column("frozen", sa.String(16), nullable=False, default=""),
+    # it is put away: model.states.Shelved, "" if not
+    sa.Column("shelved", sa.String(16), nullable=False, default=""),
+    # it is on its way to another host: model.states.Move, "" if not; the
+    # incarnation that is left; and the name of the host it is to go to, ""
+    # for any other
+    sa.Column("move", sa.String(16), nullable=False, default=""),
+    sa.Column("move_from", sa.Integer, nullable=False, default=0),
+    sa.Column("move_to", sa.String(255), nullable=False, default=""),
+    # only who may override locks can change it; why, in the user's words
+    sa.Column("locked", sa.Boolean, nullable=False, default=False),
+    sa.Column("locked_reason", sa.String(255), nullable=False, default=""),
+    # it is to have an address
+    sa.Column("networked", sa.Boolean, nullable=False, default=True),
+    # operators say that it is broken, until somebody wants something of it
+    sa.Column("marked", sa.Boolean, nullable=False, default=False),
+    # there are some in set_inputs
+    sa.Column("has_user_data", sa.Boolean, nullable=False, default=False),
+    # of the key pair of its user that is to open it, "" for none
+    sa.Column("key_name", sa.String(255), nullable=False, default=""),
+    # its server group, NULL for none
+    _uuid("group_id"),
+    # model.hints.Hints
+    sa.Column("hints", _dict(), nullable=False, default={}),
     sa.Column("request_id", sa.String(64), nullable=False, default=""),
     sa.Column("created_at", _time(), nullable=False),
     sa.Column("updated_at", _time(), nullable=False),
@@ -96,6 +132,10 @@ sets = sa.Table(
     # not settled by then: taken up again (see conductor sweeps)
     sa.Column("deadline", _time()),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    # its host is to be told of what is no new revision: words that containers
+    # are told, which change nothing of what it is; core sets it, and the
+    # conductor takes it back
+    sa.Column("to_tell", sa.Boolean, nullable=False, default=False),
     # observed
     sa.Column("phase", sa.String(16), nullable=False),
     sa.Column("phase_reason", sa.Text, nullable=False, default=""),
@@ -105,9 +145,57 @@ sets = sa.Table(
     sa.Index(None, "project_id", "created_at", "id"),
     sa.Index(None, "host_id"),
     sa.Index(None, "reservation_id"),
+    sa.Index(None, "group_id"),
     sa.Index(None, "placement", "deleted_at"),
     sa.Index(None, "deadline"),
     sa.Index(None, "deleted_at"),
+    sa.Index(None, "to_tell"),
+    sa.Index(None, "resized_at"),
+)
+
+# What a user hands into the containers: model.inputs.Inputs, and the key of
+# ``sets.key_name`` as it was then.  Only of sets that have some, and apart
+# from them as it may be large.
+set_inputs = sa.Table(
+    "set_inputs",
+    metadata,
+    _uuid("set_id", primary_key=True),
+    sa.Column("public_key", sa.Text, nullable=False, default=""),
+    # of the two below
+    sa.Column("digest", sa.String(64), nullable=False, default=""),
+    sa.Column("user_data", sa.Text, nullable=False, default=""),
+    sa.Column("files", _dict(), nullable=False),
+)
+
+# Sets that are to be on one host, or apart.
+server_groups = sa.Table(
+    "server_groups",
+    metadata,
+    # desired
+    _uuid("id", primary_key=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    # model.server_groups.Policy
+    sa.Column("policy", sa.String(32), nullable=False),
+    # of anti-affinity, NULL where nothing was said
+    sa.Column("max_per_host", sa.Integer),
+    sa.Column("created_at", _time(), nullable=False),
+    # when a set last joined it
+    sa.Column("updated_at", _time(), nullable=False),
+    # placement: raised whenever sets of it get hosts, so that of two who
+    # planned from the same state only one can write what it planned
+    sa.Column("version", sa.Integer, nullable=False, default=0),
+    sa.Index(None, "project_id", "created_at", "id"),
+)
+
+# Words that users find their sets by.
+set_tags = sa.Table(
+    "set_tags",
+    metadata,
+    _uuid("set_id", primary_key=True),
+    sa.Column("tag", sa.String(60), primary_key=True),
+    sa.Index(None, "tag"),
 )
 
 containers = sa.Table(
@@ -171,6 +259,10 @@ hosts = sa.Table(
     # desired (operators)
     sa.Column("enabled", sa.Boolean, nullable=False, default=True),
     sa.Column("disabled_reason", sa.String(255)),
+    # it counts as down, whatever it reports
+    sa.Column("forced_down", sa.Boolean, nullable=False, default=False),
+    # of an aggregate it is in; NULL: the one its agent names counts
+    sa.Column("aggregate_zone", sa.String(255)),
     # placement
     sa.Column("version", sa.Integer, nullable=False, default=0),
     sa.Column("used_millicpus", sa.BigInteger, nullable=False, default=0),
@@ -193,6 +285,36 @@ hosts = sa.Table(
     sa.Column("created_at", _time(), nullable=False),
     sa.Column("updated_at", _time(), nullable=False),
     sa.UniqueConstraint("name"),
+)
+
+# Groups of hosts that operators made.
+aggregates = sa.Table(
+    "aggregates",
+    metadata,
+    # Nova's have numbers
+    sa.Column("id", sa.Integer, primary_key=True),
+    _uuid("uuid", nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    # their zone is that of "availability_zone", if it is there
+    sa.Column("metadata", _dict(), nullable=False),
+    # rises with each change
+    sa.Column("revision", sa.Integer, nullable=False, default=0),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.Column("updated_at", _time()),
+    sa.UniqueConstraint("name"),
+    sa.UniqueConstraint("uuid"),
+    # numbers of those that are gone are not given again
+    sqlite_autoincrement=True,
+)
+
+aggregate_hosts = sa.Table(
+    "aggregate_hosts",
+    metadata,
+    sa.Column(
+        "aggregate_id", sa.Integer, primary_key=True, autoincrement=False
+    ),
+    _uuid("host_id", primary_key=True),
+    sa.Index(None, "host_id"),
 )
 
 # One row for each incarnation that may still use something of a host; gone
@@ -238,8 +360,22 @@ flavors = sa.Table(
     sa.Column("memory_mb", sa.Integer, nullable=False),
     sa.Column("disk_gb", sa.Integer, nullable=False),
     sa.Column("cpu_burst", sa.Boolean, nullable=False, default=False),
+    # all projects may use it, else those of flavor_access
+    sa.Column("public", sa.Boolean, nullable=False, default=True),
+    # see model.extra_specs
+    sa.Column("extra_specs", _dict(), nullable=False, default={}),
+    # rises with each change of them
+    sa.Column("revision", sa.Integer, nullable=False, default=0),
     sa.Column("created_at", _time(), nullable=False),
     sa.UniqueConstraint("name"),
+)
+
+flavor_access = sa.Table(
+    "flavor_access",
+    metadata,
+    _uuid("flavor_id", primary_key=True),
+    sa.Column("project_id", sa.String(64), primary_key=True),
+    sa.Index(None, "project_id"),
 )
 
 # Of users, across projects.  Any number of users may have the same key.
@@ -345,6 +481,8 @@ sessions = sa.Table(
     # where it goes: incarnation and host of the set
     sa.Column("incarnation", sa.Integer, nullable=False),
     _uuid("host_id", nullable=False),
+    # its token is enough to begin it
+    sa.Column("alone", sa.Boolean, nullable=False, default=False),
     # SHA-256 of the token, in hex
     sa.Column("token_hash", sa.String(64), nullable=False),
     sa.Column("created_at", _time(), nullable=False),
@@ -376,6 +514,320 @@ recordings = sa.Table(
         sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb"),
         nullable=False,
     ),
+)
+
+# --- images: what a registry needs to find bytes that are in Glance ---------
+
+# First parts of names of images, unique in the cloud.
+namespaces = sa.Table(
+    "namespaces",
+    metadata,
+    _uuid("id", primary_key=True),
+    sa.Column("name", sa.String(63), nullable=False),
+    # the owner, in whose name everything in it is stored
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("description", sa.String(255), nullable=False, default=""),
+    # everybody with an account may pull
+    sa.Column("public", sa.Boolean, nullable=False, default=False),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.UniqueConstraint("name"),
+    sa.Index(None, "project_id", "name"),
+)
+
+namespace_members = sa.Table(
+    "namespace_members",
+    metadata,
+    _uuid("namespace_id", primary_key=True),
+    sa.Column("project_id", sa.String(64), primary_key=True),
+    # pull | push (which includes pull)
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.Index(None, "project_id"),
+)
+
+# Bytes stored once for each project: layers, configurations, anything.
+blobs = sa.Table(
+    "blobs",
+    metadata,
+    # of its Glance record
+    _uuid("id", primary_key=True),
+    # of the one with the bytes: another, if they were uploaded again after
+    # the first was deleted in Glance
+    _uuid("data_id", nullable=False),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    # sha256:hex of the bytes as pushed
+    sa.Column("digest", sa.String(71), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    # tar | json | other, and why it is no tar though it looks like one
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("problem", sa.String(255), nullable=False, default=""),
+    # of a tar: sha256:hex and number of the unpacked bytes
+    sa.Column("diff_id", sa.String(71), nullable=False, default=""),
+    sa.Column("unpacked_size", sa.BigInteger, nullable=False, default=0),
+    # Glance does not have the bytes
+    sa.Column("missing", sa.Boolean, nullable=False, default=False),
+    # its Glance record says that it is at a place where it is not
+    sa.Column("leaving", sa.Boolean, nullable=False, default=False),
+    # its Glance record says what it is
+    sa.Column("published", sa.Boolean, nullable=False, default=False),
+    # when somebody last relied on its being there
+    sa.Column("used_at", _time(), nullable=False),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.UniqueConstraint("project_id", "digest"),
+    sa.Index(None, "digest"),
+    sa.Index(None, "leaving"),
+    sa.Index(None, "project_id", "diff_id"),
+    sa.Index(None, "published", "used_at"),
+    sa.Index(None, "used_at"),
+)
+
+# From which namespaces of its project a blob is to be seen: members of one
+# must not find what is in others.
+blob_links = sa.Table(
+    "blob_links",
+    metadata,
+    _uuid("namespace_id", primary_key=True),
+    _uuid("blob_id", primary_key=True),
+    sa.Index(None, "blob_id"),
+)
+
+# Blobs at their places in the tree.
+layers = sa.Table(
+    "layers",
+    metadata,
+    # of its Glance record: the blob's own for the first place it stands at
+    _uuid("id", primary_key=True),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    _uuid("blob_id", nullable=False),
+    # "" for a layer at the bottom
+    _uuid("parent_id", nullable=False, default=""),
+    # as the OCI image specification defines it
+    sa.Column("chain_id", sa.String(71), nullable=False),
+    # its Glance record has its properties
+    sa.Column("published", sa.Boolean, nullable=False, default=False),
+    # when somebody last relied on its being there
+    sa.Column("used_at", _time(), nullable=False),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.UniqueConstraint("project_id", "blob_id", "parent_id"),
+    sa.Index(None, "blob_id"),
+    sa.Index(None, "parent_id"),
+    sa.Index(None, "chain_id", "project_id"),
+    sa.Index(None, "used_at"),
+    sa.Index(None, "published", "used_at"),
+)
+
+manifests = sa.Table(
+    "manifests",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("namespace_id", nullable=False),
+    # what follows the namespace in the name
+    sa.Column("repository", sa.String(191), nullable=False),
+    sa.Column("digest", sa.String(71), nullable=False),
+    sa.Column("media_type", sa.String(255), nullable=False),
+    sa.Column("artifact_type", sa.String(255), nullable=False, default=""),
+    # digest of the manifest it refers to
+    sa.Column("subject", sa.String(71), nullable=False, default=""),
+    sa.Column("annotations", _dict(), nullable=False, default={}),
+    # as pushed, byte for byte
+    sa.Column(
+        "body",
+        sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb"),
+        nullable=False,
+    ),
+    # of an image: its configuration
+    sa.Column("config", _dict(), nullable=False, default={}),
+    _uuid("top_layer_id", nullable=False, default=""),
+    # bytes of its layers as stored, and unpacked
+    sa.Column("size", sa.BigInteger, nullable=False, default=0),
+    sa.Column("unpacked_size", sa.BigInteger, nullable=False, default=0),
+    sa.Column("os", sa.String(64), nullable=False, default=""),
+    sa.Column("architecture", sa.String(64), nullable=False, default=""),
+    # why no set can be made of it
+    sa.Column("problem", sa.String(255), nullable=False, default=""),
+    # live | deleted (by a user: only hosts may still read it)
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("used_at", _time(), nullable=False),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.UniqueConstraint("namespace_id", "repository", "digest"),
+    sa.Index(None, "digest"),
+    sa.Index(None, "namespace_id", "repository", "subject"),
+    sa.Index(None, "top_layer_id"),
+    sa.Index(None, "used_at"),
+)
+
+manifest_blobs = sa.Table(
+    "manifest_blobs",
+    metadata,
+    _uuid("manifest_id", primary_key=True),
+    # 0 for the configuration, then the layers from the bottom
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    _uuid("blob_id", nullable=False),
+    # of layers: where in the tree
+    _uuid("layer_id", nullable=False, default=""),
+    sa.Index(None, "blob_id"),
+    sa.Index(None, "layer_id"),
+)
+
+# Of indexes.
+manifest_children = sa.Table(
+    "manifest_children",
+    metadata,
+    _uuid("manifest_id", primary_key=True),
+    _uuid("child_id", primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Index(None, "child_id"),
+)
+
+# Images: names for manifests.
+tags = sa.Table(
+    "tags",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("namespace_id", nullable=False),
+    sa.Column("repository", sa.String(191), nullable=False),
+    sa.Column("name", sa.String(128), nullable=False),
+    # "" for the one that has the name, else its id: it does not have it yet,
+    # or no longer
+    _uuid("former", nullable=False, default=""),
+    _uuid("manifest_id", nullable=False),
+    # of its Glance record
+    _uuid("image_id", nullable=False),
+    # the Glance record shows what is written here
+    sa.Column("published", sa.Boolean, nullable=False, default=False),
+    sa.Column("user_id", sa.String(64), nullable=False, default=""),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.Column("updated_at", _time(), nullable=False),
+    # since when it is in the recycle bin
+    sa.Column("deleted_at", _time()),
+    sa.UniqueConstraint("namespace_id", "repository", "name", "former"),
+    sa.UniqueConstraint("image_id"),
+    sa.Index(None, "manifest_id"),
+    sa.Index(None, "published"),
+    sa.Index(None, "deleted_at"),
+)
+
+# Ids by which images were known before: of archives that were taken apart.
+image_aliases = sa.Table(
+    "image_aliases",
+    metadata,
+    _uuid("old_id", primary_key=True),
+    _uuid("tag_id", nullable=False),
+    sa.Index(None, "tag_id"),
+)
+
+# What goes of a namespace by itself, and when: see model.retention.
+retentions = sa.Table(
+    "retentions",
+    metadata,
+    _uuid("namespace_id", primary_key=True),
+    sa.Column("content", _dict(), nullable=False),
+    sa.Column("updated_at", _time(), nullable=False),
+)
+
+# What is demanded of images; the project "" is the cloud: see
+# model.image_policies.
+image_policies = sa.Table(
+    "image_policies",
+    metadata,
+    sa.Column("project_id", sa.String(64), primary_key=True),
+    sa.Column("content", _dict(), nullable=False),
+    sa.Column("updated_at", _time(), nullable=False),
+)
+
+# Uploads under way; each body that came is a Glance record.
+uploads = sa.Table(
+    "uploads",
+    metadata,
+    _uuid("id", primary_key=True),
+    _uuid("namespace_id", nullable=False),
+    sa.Column("repository", sa.String(191), nullable=False),
+    # scope
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    # bytes that are safe
+    sa.Column("size", sa.BigInteger, nullable=False, default=0),
+    # the part that is on its way; a body that began before it came is lost
+    _uuid("writing", nullable=False, default=""),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.Column("updated_at", _time(), nullable=False),
+    sa.Index(None, "updated_at"),
+)
+
+upload_parts = sa.Table(
+    "upload_parts",
+    metadata,
+    # of its Glance record, written before that is made
+    _uuid("id", primary_key=True),
+    # "" once nobody wants it: to be deleted in Glance, then here.  That of a
+    # job: it is to be the image that the job makes
+    _uuid("upload_id", nullable=False, default=""),
+    # of its first byte
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False, default=0),
+    # it is whole
+    sa.Column("stored", sa.Boolean, nullable=False, default=False),
+    # its Glance record says what it is
+    sa.Column("published", sa.Boolean, nullable=False, default=False),
+    # of its bytes, as of blobs
+    sa.Column("content", _dict(), nullable=False, default={}),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.Index(None, "upload_id", "offset"),
+)
+
+# Images that are the backups of sets, of which so many are kept.
+backups = sa.Table(
+    "backups",
+    metadata,
+    _uuid("image_id", primary_key=True),
+    _uuid("set_id", nullable=False),
+    # as the user calls them, such as "daily"
+    sa.Column("kind", sa.String(255), nullable=False),
+    # how many of them are kept, this one included
+    sa.Column("rotation", sa.Integer, nullable=False),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.Index(None, "set_id"),
+)
+
+# What takes long: archives taken apart, containers made images.
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    _uuid("id", primary_key=True),
+    # import | commit
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("project_id", sa.String(64), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("request_id", sa.String(64), nullable=False, default=""),
+    # at most one of a kind at work on the same thing: what it is of, or the
+    # job's own id when it has ended
+    sa.Column("subject", sa.String(128), nullable=False),
+    # what was asked for, see model.jobs
+    sa.Column("arguments", _dict(), nullable=False, default={}),
+    # pending | running | done | failed | cancelled
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("progress", sa.String(255), nullable=False, default=""),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    _uuid("set_id", nullable=False, default=""),
+    _uuid("container_id", nullable=False, default=""),
+    # of the Glance record it made
+    _uuid("image_id", nullable=False, default=""),
+    # the host of the set has to be told of it, or that it has ended
+    sa.Column("to_tell", sa.Boolean, nullable=False, default=False),
+    # who is at it, and until when it is left alone
+    sa.Column("lease_owner", sa.String(64), nullable=False, default=""),
+    sa.Column("lease_until", _time(), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    # when it fails if it has not ended
+    sa.Column("deadline", _time(), nullable=False),
+    sa.Column("created_at", _time(), nullable=False),
+    sa.Column("updated_at", _time(), nullable=False),
+    sa.Column("ended_at", _time()),
+    sa.UniqueConstraint("kind", "subject"),
+    sa.Index(None, "project_id", "created_at", "id"),
+    sa.Index(None, "state", "lease_until"),
+    sa.Index(None, "set_id"),
+    sa.Index(None, "to_tell"),
 )
 
 # Processes that report themselves; agents are hosts.

@@ -3,9 +3,9 @@
 import atexit
 import os
 import urllib.parse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.types import WSGIApplication
 
 import webob
 from keystonemiddleware import audit
@@ -13,9 +13,6 @@ from oslo_config import cfg
 
 from caas import notifications, rpc
 from caas.outbox import Outbox
-
-#: Agents fetch images here, with tokens of their own; an event tells of each.
-_OF_AGENTS = "/pull/"
 
 #: Parameters of a URL nobody else may see, whether they belong there or not.
 _SECRET = ("token", "password", "secret")
@@ -55,15 +52,6 @@ class Audit(audit.AuditMiddleware):  # type: ignore[misc]
         self._notifier: Any = self
         self._outbox: Outbox[_Call] = Outbox("audit", self._send)
         atexit.register(self._outbox.stop)
-
-    def __call__(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        if environ["PATH_INFO"].startswith(_OF_AGENTS):
-            app: WSGIApplication = self._application
-            return app(environ, start_response)
-        answer: Iterable[bytes] = super().__call__(environ, start_response)
-        return answer
 
     def notify(
         self, context: dict[str, Any], event_type: str, payload: dict[str, Any]

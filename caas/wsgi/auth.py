@@ -1,8 +1,8 @@
 """keystonemiddleware, with an honest answer when Keystone does not answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
-from wsgiref.types import WSGIApplication
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import webob.exc
 from keystoneauth1 import exceptions as ksa_exceptions
@@ -35,3 +35,20 @@ class Auth(auth_token.AuthProtocol):  # type: ignore[misc]
                 raise
             # it could not be asked; see AuthProtocol.fetch_token
             raise webob.exc.HTTPServiceUnavailable from error
+
+
+class IfShown(Auth):
+    """For an API that has other tokens as well: nobody who shows none of
+    Keystone's is told to do so.
+    """
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        # what says whose the token is comes from here, never from outside
+        environ.pop("HTTP_X_IDENTITY_STATUS", None)
+        app = self._app
+        if "HTTP_X_AUTH_TOKEN" in environ:
+            app = super().__call__
+        answer: Iterable[bytes] = app(environ, start_response)
+        return answer

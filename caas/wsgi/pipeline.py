@@ -1,38 +1,38 @@
-"""The application of caas-api, and what ``api-paste.ini`` names of ours."""
+"""The applications, and what ``api-paste.ini`` names for caas-api."""
 
 import atexit
+import dataclasses
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from keystoneauth1 import loading
 from oslo_config import cfg
 from oslo_log import log
 from oslo_middleware import cors
 from paste import deploy
 
-from caas import conf, notifications, rpc
+from caas import conf, kept, notifications, rpc
 from caas.api.app import make_app
+from caas.api.compute.app import make_app as make_compute_app
 from caas.api.operation import Settings
-from caas.api.pull import Pull
-from caas.clients import agents, glance
-from caas.conf import glance as conf_glance
+from caas.clients import agents
 from caas.conf import opts
-from caas.core.deps import Agents, Deps, NoAgents
-from caas.model.quotas import RESOURCES
+from caas.core import images, quotas
+from caas.core.deps import Agents, Deps, NoAgents, NoImages
 from caas.policy import Policy
-from caas.pull import Tokens
 from caas.store.engine import Store
 
 CONF = cfg.CONF
 
 
-def init_application(folder: str) -> WSGIApplication:
-    """Read the configuration and build the pipeline.
+def init_application(folder: str, name: str = "main") -> WSGIApplication:
+    """Read the configuration and build a pipeline.
 
     :param folder: where ``caas.conf`` is, and ``api-paste.ini`` unless
         ``[api] paste_config`` names another file.
+    :param name: of the pipeline in that file.
     """
     log.register_options(CONF)
     conf.register_all(CONF)
@@ -43,15 +43,23 @@ def init_application(folder: str) -> WSGIApplication:
         default_config_files=[],
         default_config_dirs=[folder],
     )
-    log.setup(CONF, "caas-api")
+    log.setup(CONF, "caas-api" if name == "main" else f"caas-{name}")
+    # made anew of what the configuration says now
+    _parts.cache_clear()
     paste_config = os.path.join(os.path.abspath(folder), CONF.api.paste_config)
-    app: WSGIApplication = deploy.loadapp(f"config:{paste_config}")
+    app: WSGIApplication = deploy.loadapp(f"config:{paste_config}", name=name)
     return app
 
 
 def app_factory(_global_conf: Any, **_local_conf: Any) -> WSGIApplication:
     """The API, as configured."""
-    images = _images()
+    return make_app(*_parts())
+
+
+@functools.cache
+def _parts() -> tuple[Deps, Policy, Settings]:
+    """What the APIs of one process share."""
+    where = kept.from_conf(CONF, kept.session(CONF))
     sender = rpc.Sender(rpc.transport(CONF))
     publisher = notifications.publisher(CONF, "caas-api", lambda: Store(CONF))
     if publisher is not None:
@@ -59,12 +67,15 @@ def app_factory(_global_conf: Any, **_local_conf: Any) -> WSGIApplication:
     deps = Deps(
         store=Store(CONF, publisher.events if publisher else None),
         notify=sender.look_again,
-        images=images,
-        quota_defaults={r: CONF.quota[r] for r in RESOURCES},
+        notify_jobs=sender.look_for_jobs,
+        images=NoImages(),
+        quota_defaults=quotas.defaults(CONF.quota),
         heartbeat_timeout=CONF.conductor.heartbeat_timeout,
         keypairs_limit=CONF.quota.keypairs,
         agents=_agents(),
+        kept=where,
     )
+    deps = dataclasses.replace(deps, images=images.Resolver(deps))
     settings = Settings(
         public_url=CONF.api.public_url,
         console_url=CONF.console.url,
@@ -72,26 +83,17 @@ def app_factory(_global_conf: Any, **_local_conf: Any) -> WSGIApplication:
         max_limit=CONF.api.max_limit,
         response_validation=CONF.api.response_validation,
     )
-    app = make_app(deps, Policy(CONF), settings)
-    # not CONF.pull.keys, which is the method of a mapping
-    tokens = Tokens(CONF.pull["keys"], CONF.pull.ttl)
-    return Pull(app, tokens, images)
+    return deps, Policy(CONF), settings
+
+
+def compute_factory(_global_conf: Any, **_local_conf: Any) -> WSGIApplication:
+    """The Nova-compatible API, as configured."""
+    return make_compute_app(*_parts())
 
 
 def _agents() -> Agents:
     settings = agents.from_conf(CONF)
     return agents.Agents(settings) if settings else NoAgents()
-
-
-def _images() -> glance.Images:
-    group = conf_glance.GROUP
-    auth = loading.load_auth_from_conf_options(CONF, group)
-    return glance.Images(
-        loading.load_session_from_conf_options(CONF, group, auth=auth),
-        region=CONF.glance.region_name,
-        interfaces=CONF.glance.valid_interfaces,
-        endpoint=CONF.glance.endpoint_override,
-    )
 
 
 def cors_factory(

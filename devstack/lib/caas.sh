@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# caas itself: API, conductor, and an agent on each host.
+# caas itself: API, registry, conductor, and an agent on each host.
 
 # By this label an agent knows its containers among others of an Engine.
 DEPLOYMENT_LABEL=caas.deployment
@@ -12,7 +12,7 @@ transport_url() {
     printf '%s' "rabbit://$QUICKSTART_NAME:$RABBITMQ_PASSWORD@$CONTROL_ADDRESS:$QUICKSTART_RABBITMQ_PORT/$QUICKSTART_NAME"
 }
 
-# Configuration of caas-api and caas-conductor, which share it.
+# Configuration of the services that are no agents, which share it.
 controller_config() {
     local etc=$ETC_DIR/caas-api
     mkdir -p "$etc"
@@ -34,7 +34,9 @@ driver = log
 
 [pull]
 keys = $PULL_KEY
-endpoint = http://$CONTROL_ADDRESS:$QUICKSTART_CAAS_PORT
+
+[registry]
+spool_path = $DATA_DIR/spool
 
 [proxy]
 ca_file = $CERTIFICATES/ca.crt
@@ -60,11 +62,20 @@ $(keystone_login caas "$CAAS_PASSWORD")
 www_authenticate_uri = $KEYSTONE_URL
 service_token_roles_required = true
 EOF
-    local addresses=("127.0.0.1:$QUICKSTART_CAAS_PORT")
-    if [[ $CONTROL_ADDRESS != 127.0.0.1 ]]; then
-        addresses+=("$CONTROL_ADDRESS:$QUICKSTART_CAAS_PORT")
-    fi
-    uwsgi_config caas-api caas.wsgi.api:application 2 4 "${addresses[@]}"
+    # shellcheck disable=SC2046  # words
+    uwsgi_config caas-api caas.wsgi.api:application 2 4 \
+        $(addresses "$QUICKSTART_CAAS_PORT")
+    cat - "$REPO/etc/caas/caas-registry-gunicorn.conf.py" \
+        >"$ETC_DIR/caas-registry.conf.py" <<EOF
+certfile = "$CERTIFICATES/caas-registry.crt"
+keyfile = "$CERTIFICATES/caas-registry.key"
+EOF
+}
+
+# addresses PORT: where users and agents find a service.
+addresses() {
+    echo "127.0.0.1:$1"
+    [[ $CONTROL_ADDRESS == 127.0.0.1 ]] || echo "$CONTROL_ADDRESS:$1"
 }
 
 # By which proxies and agents know each other.
@@ -72,6 +83,9 @@ certificates_make() {
     local host
     certificate ca.crt authority
     certificate caas-console.crt proxy
+    # shellcheck disable=SC2046  # words
+    certificate caas-registry.crt server caas-registry localhost 127.0.0.1 \
+        $([[ $CONTROL_ADDRESS == 127.0.0.1 ]] || echo "$CONTROL_ADDRESS")
     for host in $(host_names); do
         certificate "host-$host.crt" host "$host"
     done
@@ -110,7 +124,8 @@ url = unix://$3
 cgroup_root = /$QUICKSTART_NAME
 
 [pull]
-endpoint = http://$CONTROL_ADDRESS:$QUICKSTART_CAAS_PORT
+endpoint = https://$CONTROL_ADDRESS:$QUICKSTART_REGISTRY_PORT
+ca_file = $CERTIFICATES/ca.crt
 
 [streams]
 listen = $5
@@ -147,15 +162,21 @@ caas_make() {
 
 caas_up() {
     local name
-    for name in caas-api caas-conductor caas-console caas-ssh \
+    for name in caas-api caas-registry caas-conductor caas-console caas-ssh \
         $(agent_names); do
         caas_start "$name"
     done
     caas_api_ready
+    caas_registry_ready
 }
 
 caas_api_ready() {
     service_ready caas-api 120 http_ok "$CAAS_URL/healthcheck"
+}
+
+caas_registry_ready() {
+    service_ready caas-registry 120 \
+        http_ok "$REGISTRY_URL/healthcheck" --cacert "$CERTIFICATES/ca.crt"
 }
 
 # Until every agent has reported its host; a service that ends meanwhile
@@ -201,6 +222,12 @@ caas_start() {
     case $name in
         caas-api)
             uwsgi_start caas-api CAAS_CONFIG_DIR="$ETC_DIR/caas-api" ;;
+        caas-registry)
+            # shellcheck disable=SC2046  # words
+            service_start caas-registry \
+                env CAAS_CONFIG_DIR="$ETC_DIR/caas-api" "$VENV/bin/gunicorn" \
+                --config "$ETC_DIR/caas-registry.conf.py" \
+                $(addresses "$QUICKSTART_REGISTRY_PORT" | sed 's/^/--bind /') ;;
         caas-conductor)
             service_start caas-conductor \
                 "$VENV/bin/caas-conductor" --config-dir "$ETC_DIR/caas-api" ;;

@@ -43,7 +43,7 @@ http_answers() {
 }
 
 http_ok() {
-    curl --noproxy '*' --silent --fail --max-time 5 --output /dev/null "$1"
+    curl --noproxy '*' --silent --fail --max-time 5 --output /dev/null "$@"
 }
 
 random_hex() {

@@ -1,13 +1,15 @@
 # shellcheck shell=bash
-# Glance, with files as its store.
+# Glance, with files or a Swift as its store.
 
 glance_config() {
-    local etc=$ETC_DIR/glance data=$DATA_DIR/glance
+    local etc=$ETC_DIR/glance data=$DATA_DIR/glance store=swift
+    # Records say in which store their bytes are, by this name.
+    [[ $QUICKSTART_IMAGE_STORE == swift ]] || store=files
     mkdir -p "$etc" "$data"/{images,staging,tasks}
     cat >"$etc/glance-api.conf" <<EOF
 [DEFAULT]
 use_stderr = true
-enabled_backends = files:file
+enabled_backends = $store:$QUICKSTART_IMAGE_STORE
 enabled_import_methods = []
 
 [database]
@@ -15,13 +17,13 @@ connection = sqlite:///$data/glance.sqlite
 
 [paste_deploy]
 flavor = keystone
-config_file = $VENV/etc/glance/glance-api-paste.ini
+config_file = $etc/glance-api-paste.ini
 
 [glance_store]
-default_backend = files
+default_backend = $store
 
-[files]
-filesystem_store_datadir = $data/images
+[$store]
+$(glance_store)
 
 [os_glance_staging_store]
 filesystem_store_datadir = $data/staging
@@ -34,8 +36,28 @@ $(keystone_login glance "$GLANCE_PASSWORD")
 www_authenticate_uri = $KEYSTONE_URL
 service_token_roles_required = true
 EOF
-    uwsgi_config glance glance.wsgi.api:application 1 8 \
+    glance_paste >"$etc/glance-api-paste.ini"
+    uwsgi_config glance glance_wsgi:application 2 8 \
         "127.0.0.1:$QUICKSTART_GLANCE_PORT"
+}
+
+glance_store() {
+    case $QUICKSTART_IMAGE_STORE in
+        file) echo "filesystem_store_datadir = $DATA_DIR/glance/images" ;;
+        swift) swift_store ;;
+    esac
+}
+
+# Glance's own, with the filter of caas as doc/source/admin/glance.rst says.
+glance_paste() {
+    local shipped=$VENV/etc/glance/glance-api-paste.ini
+    if [[ $QUICKSTART_GLANCE == stock ]]; then
+        cat "$shipped"
+        return
+    fi
+    sed 's/^\(keystone.* = .*\bcontext\b\)/\1 caas/' "$shipped"
+    echo
+    sed "s|^caas_url = .*|caas_url = $CAAS_URL|" "$REPO/etc/caas/glance-filter.ini"
 }
 
 glance_up() {
@@ -45,7 +67,8 @@ glance_up() {
             "$VENV/bin/glance-manage" --config-dir "$ETC_DIR/glance" db_sync
             touch "$DATA_DIR/glance/made"
         fi
-        uwsgi_start glance OS_GLANCE_CONFIG_DIR="$ETC_DIR/glance"
+        uwsgi_start glance OS_GLANCE_CONFIG_DIR="$ETC_DIR/glance" \
+            PYTHONPATH="$HERE/lib"
     fi
     service_ready glance 120 http_answers "$GLANCE_URL/"
 }
@@ -54,7 +77,9 @@ image_make() {
     local done=$DATA_DIR/glance/uploaded
     [[ ! -e $done ]] || return 0
     ADMIN_PASSWORD=$ADMIN_PASSWORD "$VENV/bin/python" \
-        "$HERE/lib/image.py" --keystone "$KEYSTONE_URL" --busybox /bin/busybox
+        "$HERE/lib/image.py" --keystone "$KEYSTONE_URL" \
+        --busybox /bin/busybox \
+        --metadefs "$REPO/etc/caas/metadefs/caas-image.json"
     touch "$done"
 }
 

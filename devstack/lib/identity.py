@@ -4,12 +4,15 @@ Passwords come by the environment, URLs as arguments.
 """
 
 import argparse
+import itertools
 import os
 from typing import Any
 
 import cloud
 
 REGION = "RegionOne"
+#: Where compute is ours: what drives VMs drives sets there.
+SETS = f"{REGION}-caas"
 
 #: User -> (project, roles there).
 USERS = {
@@ -18,6 +21,8 @@ USERS = {
     "caas": ("service", ("service", "admin")),
     # Sees on behalf of caas-ssh who has which role; see SYSTEM.
     "caas-ssh": ("service", ()),
+    # Does for users what their stacks say, by trusts.
+    "heat": ("service", ("service",)),
     "demo": ("demo", ("member",)),
     "viewer": ("demo", ("reader",)),
 }
@@ -51,6 +56,9 @@ class Keystone:
         made_id: str = made[noun]["id"]
         return made_id
 
+    def ensure_region(self, name: str) -> None:
+        self.api.put(f"/regions/{name}", json={"region": {}}, raise_exc=False)
+
     def grant(self, project: str, user: str, role: str) -> None:
         self.api.put(f"/projects/{project}/users/{user}/roles/{role}")
 
@@ -63,23 +71,40 @@ def main() -> None:
     parser.add_argument("--keystone", required=True)
     parser.add_argument("--glance", required=True)
     parser.add_argument("--caas", required=True)
+    parser.add_argument("--swift", default="")
+    parser.add_argument("--heat", default="")
     args = parser.parse_args()
 
     keystone = Keystone(args.keystone)
-    for service_type, name, url in (
-        ("image", "glance", args.glance),
-        ("caas", "caas", args.caas),
+    keystone.ensure_region(SETS)
+    for service_type, name, url, regions in (
+        ("identity", "keystone", args.keystone, (SETS,)),
+        ("image", "glance", args.glance, (REGION, SETS)),
+        ("caas", "caas", args.caas, (REGION, SETS)),
+        ("orchestration", "heat", args.heat, (REGION, SETS)),
+        ("object-store", "swift", args.swift, (REGION,)),
+        (
+            "compute",
+            # Libcloud looks for this name.
+            "nova",
+            args.caas.removesuffix("/v1") + "/compute/v2.1",
+            (SETS,),
+        ),
     ):
+        if not url:
+            continue
         service = keystone.ensure(
             "service", {"type": service_type, "name": name}
         )
-        for interface in ("public", "internal", "admin"):
+        for region, interface in itertools.product(
+            regions, ("public", "internal", "admin")
+        ):
             keystone.ensure(
                 "endpoint",
                 {
                     "service_id": service,
                     "interface": interface,
-                    "region_id": REGION,
+                    "region_id": region,
                 },
                 url=url,
             )

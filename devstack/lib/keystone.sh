@@ -79,13 +79,15 @@ keystone_manage() {
 # Services, projects and users.
 identity_make() {
     local done=$DATA_DIR/keystone/registered
+    ! with_heat || done+=-with-heat
     [[ ! -e $done ]] || return 0
     env ADMIN_PASSWORD="$ADMIN_PASSWORD" CAAS_PASSWORD="$CAAS_PASSWORD" \
         CAAS_SSH_PASSWORD="$CAAS_SSH_PASSWORD" \
-        GLANCE_PASSWORD="$GLANCE_PASSWORD" DEMO_PASSWORD="$DEMO_PASSWORD" \
-        VIEWER_PASSWORD="$VIEWER_PASSWORD" \
+        GLANCE_PASSWORD="$GLANCE_PASSWORD" HEAT_PASSWORD="$HEAT_PASSWORD" \
+        DEMO_PASSWORD="$DEMO_PASSWORD" VIEWER_PASSWORD="$VIEWER_PASSWORD" \
         "$VENV/bin/python" "$HERE/lib/identity.py" \
         --keystone "$KEYSTONE_URL" --glance "$GLANCE_URL" \
-        --caas "$CAAS_URL/v1"
+        --caas "$CAAS_URL/v1" \
+        --swift "$(swift_account)" --heat "$(heat_url)"
     touch "$done"
 }

@@ -85,22 +85,10 @@ sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
 # install_venv VENV ARGUMENT...: make a Python environment, or bring it up to
 # date, with caas, its client, and what the arguments tell uv to install.
 install_venv() {
-    local venv=$1 python stamp
+    local venv=$1 python
     shift
-    python=$(find_python) ||
-        fail "No Python from 3.11 to 3.13 with the venv module was found."
-    # What it is made from: while this is the same there is nothing to do.
-    stamp=$(
-        {
-            echo "$python $REPO $*"
-            "$python" -V
-            cat "$REPO"/{constraints.txt,pyproject.toml} \
-                "$REPO"/client/pyproject.toml "$REPO"/devstack/requirements.in
-        } | sha256sum
-    )
-    if [[ $(cat "$venv/stamp" 2>/dev/null) == "$stamp" ]]; then
-        return
-    fi
+    python=$(wanted_python)
+    ! venv_is_made "$venv" "$python" "$@" || return 0
     say "Installing Python packages into $venv ($("$python" -V))"
     # One made by another Python cannot be brought up to date.
     if [[ $("$venv/bin/python" -V 2>/dev/null) != "$("$python" -V)" ]]; then
@@ -109,15 +97,56 @@ install_venv() {
     [[ -x $venv/bin/pip ]] || "$python" -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check \
         --constraint "$REPO/constraints.txt" uv
-    (
-        # uv looks for packages where pip is told to.
-        # shellcheck source=/dev/null
-        source <("$venv/bin/python" "$REPO/devstack/lib/pip_to_uv.py")
-        "$venv/bin/uv" pip install --quiet --no-progress \
-            --python "$venv/bin/python" \
-            --constraint "$REPO/constraints.txt" \
-            --build-constraint "$REPO/constraints.txt" \
-            --editable "$REPO" --editable "$REPO/client" "$@"
-    )
-    echo "$stamp" >"$venv/stamp"
+    uv_install "$venv" "$venv" "$REPO/constraints.txt" \
+        --editable "$REPO" --editable "$REPO/client" "$@"
+    venv_stamp "$python" "$@" >"$venv/stamp"
 }
+
+# install_venv_of NAME FOLDER VENV: an environment of its own for what does not
+# go with all else, devstack/venvs/NAME.in, by the uv of another.
+install_venv_of() {
+    local name=$1 folder=$2 venv=$3 python constraints=$REPO/constraints.txt
+    python=$(wanted_python)
+    ! venv_is_made "$folder" "$python" "$name" || return 0
+    [[ ! -e $REPO/devstack/venvs/$name.txt ]] ||
+        constraints=$REPO/devstack/venvs/$name.txt
+    say "Installing Python packages into $folder"
+    rm -rf "$folder"
+    "$venv/bin/uv" venv --quiet --python "$python" "$folder"
+    uv_install "$venv" "$folder" "$constraints" \
+        --requirement "$REPO/devstack/venvs/$name.in"
+    venv_stamp "$python" "$name" >"$folder/stamp"
+}
+
+wanted_python() {
+    find_python ||
+        fail "No Python from 3.11 to 3.13 with the venv module was found."
+}
+
+# venv_stamp PYTHON ARGUMENT...: of what an environment is made.
+venv_stamp() {
+    {
+        echo "$REPO $*"
+        "$1" -V
+        cat "$REPO"/{constraints.txt,pyproject.toml} \
+            "$REPO"/{client,glance}/pyproject.toml \
+            "$REPO"/devstack/{requirements.in,venvs/*}
+    } | sha256sum
+}
+
+# venv_is_made VENV PYTHON ARGUMENT...: while its stamp is the same, there is
+# nothing to do.
+venv_is_made() {
+    local venv=$1
+    shift
+    [[ $(cat "$venv/stamp" 2>/dev/null) == "$(venv_stamp "$@")" ]]
+}
+
+# uv_install VENV_OF_UV VENV CONSTRAINTS ARGUMENT...
+uv_install() (
+    # uv looks for packages where pip is told to.
+    # shellcheck source=/dev/null
+    source <("$1/bin/python" "$REPO/devstack/lib/pip_to_uv.py")
+    "$1/bin/uv" pip install --quiet --no-progress --python "$2/bin/python" \
+        --constraint "$3" --build-constraint "$3" "${@:4}"
+)

@@ -12,8 +12,11 @@ service_names() {
     for ((host = 1; host <= QUICKSTART_HOSTS; host++)); do
         printf 'dockerd-%d\n' "$host"
     done
-    printf '%s\n' keystone glance caas-api caas-conductor caas-console \
-        caas-ssh
+    echo keystone
+    [[ $QUICKSTART_IMAGE_STORE == file ]] || echo swift
+    [[ $QUICKSTART_HEAT == no ]] || printf '%s\n' heat-engine heat-api
+    printf '%s\n' glance caas-api caas-registry caas-conductor \
+        caas-console caas-ssh
     if ((QUICKSTART_HOSTS == 0)); then
         printf '%s\n' caas-agent
     fi
@@ -110,9 +113,16 @@ service_gone() {
 claim_ports() {
     claim_port keystone QUICKSTART_KEYSTONE_PORT
     claim_port glance QUICKSTART_GLANCE_PORT
+    if [[ $QUICKSTART_IMAGE_STORE == swift ]]; then
+        claim_port swift QUICKSTART_SWIFT_PORT
+    fi
+    if [[ $QUICKSTART_HEAT == yes ]]; then
+        claim_port heat-api QUICKSTART_HEAT_PORT
+    fi
     claim_port caas-api QUICKSTART_CAAS_PORT
     claim_port caas-console QUICKSTART_CONSOLE_PORT
     claim_port caas-ssh QUICKSTART_SSH_PORT
+    claim_port caas-registry QUICKSTART_REGISTRY_PORT
     if ((QUICKSTART_HOSTS == 0)); then
         claim_port caas-agent QUICKSTART_STREAMS_PORT
     fi

@@ -10,10 +10,15 @@ declare -A DEFAULTS=(
     [QUICKSTART_NAME]=caas
     [QUICKSTART_KEYSTONE_PORT]=5000
     [QUICKSTART_GLANCE_PORT]=9292
+    # Of --heat.
+    [QUICKSTART_HEAT_PORT]=8004
     [QUICKSTART_CAAS_PORT]=9517
     [QUICKSTART_STREAMS_PORT]=9518
     [QUICKSTART_CONSOLE_PORT]=9519
     [QUICKSTART_SSH_PORT]=9522
+    [QUICKSTART_REGISTRY_PORT]=9523
+    # And the three that follow; of --image-store swift.
+    [QUICKSTART_SWIFT_PORT]=8080
     [QUICKSTART_RABBITMQ_PORT]=5672
     [QUICKSTART_MARIADB_PORT]=3306
     [QUICKSTART_POSTGRESQL_PORT]=5432
@@ -21,9 +26,12 @@ declare -A DEFAULTS=(
     [QUICKSTART_CIDR]=10.89.0.0/16
     # Network (a /24) between this machine and the hosts of --hosts.
     [QUICKSTART_FABRIC]=10.98.0
-    # --hosts and --database.
+    # --hosts, --database, --stock-glance, --image-store and --heat.
     [QUICKSTART_HOSTS]=0
     [QUICKSTART_DATABASE]=sqlite
+    [QUICKSTART_GLANCE]=guarded
+    [QUICKSTART_IMAGE_STORE]=file
+    [QUICKSTART_HEAT]=no
 )
 
 QUICKSTART_DIR=${QUICKSTART_DIR:-/var/lib/caas-quickstart}
@@ -32,6 +40,8 @@ ETC_DIR=$QUICKSTART_DIR/etc
 DATA_DIR=$QUICKSTART_DIR/data
 VENV=$QUICKSTART_DIR/venv
 REGION=RegionOne
+# Where compute is caas: sets are servers there.
+SETS_REGION=$REGION-caas
 
 stack_exists() {
     [[ -e $QUICKSTART_DIR/settings ]]
@@ -71,14 +81,29 @@ load_settings() {
         *) fail "--database wants sqlite, mariadb or postgresql, not '$QUICKSTART_DATABASE'." ;;
     esac
 
+    case $QUICKSTART_GLANCE in
+        guarded | stock) ;;
+        *) fail "QUICKSTART_GLANCE must be guarded or stock, not '$QUICKSTART_GLANCE'." ;;
+    esac
+    case $QUICKSTART_IMAGE_STORE in
+        file | swift) ;;
+        *) fail "--image-store wants file or swift, not '$QUICKSTART_IMAGE_STORE'." ;;
+    esac
+
+    case $QUICKSTART_HEAT in
+        no | yes) ;;
+        *) fail "QUICKSTART_HEAT must be no or yes, not '$QUICKSTART_HEAT'." ;;
+    esac
+
     # Sockets and PID files: short paths, gone after a reboot.
     RUN_DIR=/run/$QUICKSTART_NAME-quickstart
     KEYSTONE_URL=http://127.0.0.1:$QUICKSTART_KEYSTONE_PORT/v3
     GLANCE_URL=http://127.0.0.1:$QUICKSTART_GLANCE_PORT
     CAAS_URL=http://127.0.0.1:$QUICKSTART_CAAS_PORT
+    REGISTRY_URL=https://127.0.0.1:$QUICKSTART_REGISTRY_PORT
     CONSOLE_URL=ws://127.0.0.1:$QUICKSTART_CONSOLE_PORT
     FABRIC_ADDRESS=$QUICKSTART_FABRIC.254
-    # How agents reach RabbitMQ and the API.
+    # How agents reach RabbitMQ and the registry.
     CONTROL_ADDRESS=127.0.0.1
     ((QUICKSTART_HOSTS == 0)) || CONTROL_ADDRESS=$FABRIC_ADDRESS
 }
@@ -89,6 +114,8 @@ settle_change() {
     if [[ $name == QUICKSTART_HOSTS ]] && ((kept > 0 && wanted > kept)); then
         return
     fi
+    # And Heat to one that has none.
+    [[ $name=$wanted != QUICKSTART_HEAT=yes ]] || return 0
     fail "This stack ($QUICKSTART_DIR) was made with $name=$kept, not $wanted. Run '$0 clean' first, or choose another QUICKSTART_DIR."
 }
 
@@ -102,7 +129,7 @@ save_settings() {
 # Passwords are random, made once, and readable by root only.
 SECRETS=(
     ADMIN_PASSWORD DEMO_PASSWORD VIEWER_PASSWORD
-    CAAS_PASSWORD CAAS_SSH_PASSWORD GLANCE_PASSWORD
+    CAAS_PASSWORD CAAS_SSH_PASSWORD GLANCE_PASSWORD HEAT_PASSWORD HEAT_KEY
     RABBITMQ_PASSWORD DATABASE_PASSWORD
 )
 

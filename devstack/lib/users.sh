@@ -27,7 +27,8 @@ cloud() {
       project_name: $4
       user_domain_name: Default
       project_domain_name: Default
-    region_name: $REGION
+    regions: [$REGION, $SETS_REGION]  # the first one, unless told
+    floating_ip_source: none
     identity_api_version: 3
 EOF
 }

@@ -14,7 +14,7 @@ def whole(
 ) -> Iterator[Whole]:
     """With one conductor, no host, an image and a flavor."""
     made = Whole(tmp_path, database_url, monkeypatch)
-    made.service.glance.add("app:1", b"app")
+    made.service.image("app:1")
     made.service.flavor()
     made.conductor()
     yield made

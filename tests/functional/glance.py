@@ -16,24 +16,35 @@ from typing import Any
 
 @dataclasses.dataclass
 class Image:
-    """:ivar owner: project that sees it; None: everybody does."""
+    """:ivar owner: project that sees it; None: everybody does.
+    :ivar hidden: it is in no list.
+    :ivar kind: what it is to caas; "" for an archive.
+    :ivar properties: whatever else is said of it.
+    """
 
     name: str
     data: bytes
     owner: str | None = None
     status: str = "active"
     container_format: str = "docker"
+    hidden: bool = False
+    kind: str = ""
     id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
+    properties: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def view(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "name": self.name,
             "status": self.status,
+            "owner": self.owner,
+            "created_at": "2026-11-28T12:00:00Z",
             "container_format": self.container_format,
             "size": len(self.data),
             "os_hash_algo": "sha512",
             "os_hash_value": hashlib.sha512(self.data).hexdigest(),
+            **({"caas_kind": self.kind} if self.kind else {}),
+            **self.properties,
         }
 
 
@@ -60,6 +71,8 @@ class Glance:
 
             def do_GET(self) -> None:
                 glance._serve(self)
+
+            do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -103,6 +116,11 @@ class Glance:
             return self.failing, b""
         url = urllib.parse.urlsplit(handler.path)
         parts = url.path.strip("/").split("/")
+        if handler.command != "GET":
+            token = handler.headers.get("X-Auth-Token") or ""
+            if ":" in token:
+                return self._write_as(token.split(":")[1], handler, parts)
+            return self._write(handler, parts)
         seen = self._seen(handler.headers.get("X-Auth-Token"))
         if parts == ["v2", "images"]:
             want = dict(urllib.parse.parse_qsl(url.query))
@@ -112,17 +130,81 @@ class Glance:
                 if operator != "eq":
                     return 400, b""
                 want["name"] = name
+            limit = int(want.pop("limit", "1000"))
+            marker = want.pop("marker", None)
             found = [
                 image.view()
                 for image in seen
-                if all(image.view()[k] == v for k, v in want.items())
+                if not image.hidden and _matches(image.view(), want)
             ]
+            if marker is not None:
+                ids = [image["id"] for image in found]
+                if marker not in ids:
+                    return 400, b""
+                found = found[ids.index(marker) + 1 :]
+            found = found[:limit]
             return 200, json.dumps({"images": found}).encode()
         for image in seen:
             if parts == ["v2", "images", image.id]:
                 return 200, json.dumps(image.view()).encode()
             if parts == ["v2", "images", image.id, "file"]:
                 return 200, image.data
+        return 404, b""
+
+    def _write(
+        self, handler: http.server.BaseHTTPRequestHandler, parts: list[str]
+    ) -> tuple[int, bytes]:
+        """By the service user: records come, get their bytes, go."""
+        body = _body(handler)
+        if handler.command == "POST":
+            record = json.loads(body)
+            self.add(
+                record["name"],
+                b"",
+                id=record["id"],
+                owner=record["owner"],
+                hidden=record["os_hidden"],
+            )
+            return 201, b"{}"
+        for image in self.images:
+            if image.id != parts[2]:
+                continue
+            if handler.command == "PUT":
+                image.data = body
+                return 204, b""
+            if handler.command == "DELETE":
+                self.images.remove(image)
+                return 204, b""
+            for change in json.loads(body):
+                if change["path"] == "/os_hidden":
+                    image.hidden = change["value"]
+            return 200, json.dumps(image.view()).encode()
+        return 404, b""
+
+    def _write_as(
+        self,
+        project: str,
+        handler: http.server.BaseHTTPRequestHandler,
+        parts: list[str],
+    ) -> tuple[int, bytes]:
+        """By a user, who may do it to images of the own project."""
+        body = _body(handler) if handler.command == "PATCH" else b""
+        for image in self.images:
+            if image.id != parts[2] or image.owner not in (None, project):
+                continue
+            if image.owner is None:
+                return 403, b""
+            if handler.command == "DELETE":
+                self.images.remove(image)
+                return 204, b""
+            for change in json.loads(body):
+                key = change["path"].removeprefix("/")
+                if (change["op"] == "add") is (key in image.properties):
+                    return 409, b""
+                image.properties.pop(key, None)
+                if change["op"] != "remove":
+                    image.properties[key] = change["value"]
+            return 200, json.dumps(image.view()).encode()
         return 404, b""
 
     def _seen(self, token: str | None) -> list[Image]:
@@ -133,3 +215,23 @@ class Glance:
             for image in self.images
             if project is None or image.owner in (None, project)
         ]
+
+
+def _matches(view: dict[str, Any], want: dict[str, str]) -> bool:
+    if "id" in want:
+        return view["id"] in want["id"].removeprefix("in:").split(",")
+    # None of these is public.
+    if want.get("visibility") == "public":
+        return False
+    return all(view.get(key) == value for key, value in want.items())
+
+
+def _body(handler: http.server.BaseHTTPRequestHandler) -> bytes:
+    if "chunked" not in handler.headers.get("Transfer-Encoding", ""):
+        return handler.rfile.read(int(handler.headers["Content-Length"] or 0))
+    body = b""
+    while size := int(handler.rfile.readline(), 16):
+        body += handler.rfile.read(size)
+        handler.rfile.readline()
+    handler.rfile.readline()
+    return body

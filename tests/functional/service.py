@@ -1,5 +1,6 @@
 """The service in one process: as deployed, but for Keystone and Glance."""
 
+import hashlib
 import json
 import pathlib
 import uuid
@@ -15,11 +16,22 @@ from oslo_messaging._drivers import impl_fake
 
 import caas
 from caas import rpc
-from caas.store import migration, sessions, tables
+from caas.model.images import Manifest, Namespace, Role, State, Tag
+from caas.model.manifests import OCI_CONFIG, OCI_MANIFEST
+from caas.store import (
+    images,
+    manifests,
+    migration,
+    namespaces,
+    sessions,
+    tables,
+    tags,
+)
 from caas.store.engine import Store, utcnow
 from caas.wsgi import auth, pipeline
 from tests.functional.auth import Auth
-from tests.functional.glance import Glance
+from tests.functional.glance import Glance, Image
+from tests.many_images import Rows
 
 PASTE = pathlib.Path(caas.__file__).parent.parent / "etc/caas/api-paste.ini"
 
@@ -48,6 +60,42 @@ SET: dict[str, Any] = {
     "flavor": "small",
     "containers": [{"name": "app", "image": "app:1"}],
 }
+
+#: Of an image: what its builder wrote.
+CONFIG_OF_IMAGE: dict[str, Any] = {
+    "os": "linux",
+    "architecture": "amd64",
+    "created": "2026-11-20T12:00:00Z",
+    "author": "Ann",
+    "config": {
+        "Env": ["PATH=/bin", "A=b"],
+        "Cmd": ["serve"],
+        "Entrypoint": None,
+        "Labels": {"team": "shop", "odd": 5},
+        "ExposedPorts": {"80/tcp": {}},
+        "User": 7,
+    },
+    "history": [
+        {"created_by": "/bin/sh -c #(nop) ADD file:1 in / "},
+        {"created_by": "ENV A=b", "empty_layer": True},
+        {"created_by": "RUN /bin/sh -c make # buildkit", "author": "Ann"},
+    ],
+}
+
+
+#: Of an image without layers.
+MANIFEST = json.dumps(
+    {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {
+            "mediaType": OCI_CONFIG,
+            "digest": "sha256:" + "0" * 64,
+            "size": 2,
+        },
+        "layers": [],
+    }
+).encode()
 
 
 class Service:
@@ -151,6 +199,18 @@ class Service:
             )
         return host_id
 
+    def server_group(self, policy: str = "affinity") -> str:
+        """:returns: the id of one of the project p1, which may have few."""
+        found = self.request("GET", "/v1/server-groups", token="u1:p1:member")
+        for each in found.json["server_groups"]:
+            return str(each["id"])
+        body = {"server_group": {"name": "near", "policy": policy}}
+        answer = self.request(
+            "POST", "/v1/server-groups", body, token="u1:p1:member"
+        )
+        made: str = answer.json["server_group"]["id"]
+        return made
+
     def event(self, set_id: str) -> str:
         """The id of one of a set."""
         answer = self.request("GET", f"/v1/sets/{set_id}/events")
@@ -187,7 +247,7 @@ class Service:
             conn.execute(
                 tables.containers.update()
                 .where(tables.containers.c.set_id == set_id)
-                .values(status="running")
+                .values(status="running", runtime_id="f00")
             )
 
     def session(
@@ -210,6 +270,126 @@ class Service:
         with self.store.writer() as conn:
             sessions.record(conn, session["id"], 0, '{"version": 2}\n')
         return session
+
+    def image_of(self, name: str = "shop/web:1") -> str:
+        """An image of project p1: a layer on that of ``shop/base:1``, which
+        comes with it, or an index of one such.  :returns: its id.
+        """
+        namespace, _, rest = name.partition("/")
+        repository, _, tag = rest.partition(":")
+        rows = Rows()
+        with self.store.writer() as conn:
+            if namespaces.get(conn, namespace) is None:
+                rows.namespace(namespace)
+        with self.store.reader() as conn:
+            new = not images.find(conn, "shop/base:1")
+        if new:
+            rows.layer("p1", "base", 100)
+            base = rows.manifest("shop", "base", "base", "p1", "base")
+            rows.tag("shop", "base", "1", base)
+        rows.layer("p1", f"base.{name}", 10)
+        made = rows.manifest(
+            namespace,
+            repository,
+            name,
+            "p1",
+            f"base.{name}",
+            size=110,
+            config=CONFIG_OF_IMAGE,
+        )
+        image_id = rows.tag(namespace, repository, tag, made)
+        with self.store.writer() as conn:
+            rows.write(conn)
+        self.glance.add(name, b"", id=image_id, owner="p1", kind="image")
+        return image_id
+
+    def image(self, name: str, owner: str = "images") -> Image:
+        """One that was pushed, by a project nobody here is in.
+
+        :param owner: project that sees it; else all do.
+        """
+        repository, _, tag = name.partition(":")
+        namespace = self.namespace(uuid.uuid4().hex, owner)
+        now = utcnow()
+        digest = hashlib.sha256(namespace.id.encode()).hexdigest()
+        manifest = Manifest(
+            id=str(uuid.uuid4()),
+            namespace_id=namespace.id,
+            repository=repository,
+            digest=f"sha256:{digest}",
+            media_type=OCI_MANIFEST,
+            artifact_type="",
+            subject="",
+            annotations={},
+            body=MANIFEST,
+            config={},
+            top_layer_id="",
+            size=5,
+            unpacked_size=10,
+            os="linux",
+            architecture="amd64",
+            problem="",
+            state=State.LIVE,
+            created_at=now,
+        )
+        record = self.glance.add(
+            name, kind="image", owner=None if owner == "images" else owner
+        )
+        with self.store.writer() as conn:
+            manifests.insert(conn, manifest, [], [])
+            shown = Tag(
+                id=str(uuid.uuid4()),
+                namespace_id=namespace.id,
+                repository=repository,
+                name=tag,
+                manifest_id=manifest.id,
+                image_id=record.id,
+                published=True,
+                user_id="",
+                created_at=now,
+                updated_at=now,
+                deleted_at=None,
+            )
+            tags.insert(conn, shown)
+            tags.switch(conn, shown, now)
+        return record
+
+    def namespace(
+        self, name: str, project_id: str, *members: str
+    ) -> Namespace:
+        """One of a project, to which the members may push, too."""
+        item = Namespace(
+            id=str(uuid.uuid4()),
+            name=name,
+            project_id=project_id,
+            description="",
+            public=False,
+            created_at=utcnow(),
+        )
+        with self.store.writer() as conn:
+            namespaces.insert(conn, item)
+            for member in members:
+                namespaces.set_member(conn, item.id, member, Role.PUSH)
+        return item
+
+    def job(self, set_id: str | None = None) -> dict[str, Any]:
+        """A commit that a member asked for.
+
+        :param set_id: in this set; None for a new one.
+        """
+        set_id = set_id or self.create()[0]["id"]
+        self.place(set_id)
+        name = uuid.uuid4().hex
+        self.namespace(name, "p1")
+        answer = self.request(
+            "POST",
+            f"/v1/sets/{set_id}/containers/app/commit",
+            {"commit": {"image": f"{name}/app:1"}},
+            token="u1:p1:member",
+        )
+        assert answer.status_int == 202, answer.text
+        job: dict[str, Any] = answer.json["job"]
+        return job
 
     def flavor(self, name: str = "small", **size: Any) -> dict[str, Any]:
         body = {"name": name, "vcpus": 1, "memory_mb": 64, "disk_gb": 1}

@@ -79,7 +79,7 @@ def test_one_container_is_replaced(
     whole: Whole, host: Host, item: dict[str, Any]
 ) -> None:
     before = _ids(host)
-    whole.service.glance.add("app:2", b"other")
+    whole.service.image("app:2")
     change = {"image": "app:2", "env": {"A": "c"}, "monitor": 0.2}
     found = _act(
         whole, item, "PATCH", "/containers/app", {"container": change}
@@ -120,7 +120,7 @@ def test_what_cannot_run_is_taken_back(
     whole: Whole, host: Host, item: dict[str, Any]
 ) -> None:
     before = _ids(host)
-    whole.service.glance.add("app:2", b"other")
+    whole.service.image("app:2")
     host.faults.fail(
         "image.ensure", ImageError("it is broken", permanent=True)
     )
@@ -155,7 +155,7 @@ def test_a_change_is_not_done_before_its_image_is_there(
     whole: Whole, host: Host, item: dict[str, Any]
 ) -> None:
     before = _ids(host)
-    whole.service.glance.add("app:2", b"other")
+    whole.service.image("app:2")
     with host.faults.hold("image.ensure") as gate:
         change = {"image": "app:2", "monitor": 0}
         _act(whole, item, "PATCH", "/containers/app", {"container": change})

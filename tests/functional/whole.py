@@ -77,12 +77,14 @@ class Host:
     def start(self) -> None:
         transport = self._whole.transport()
         self._state = State(self._folder)
+        conductors = rpc.ConductorClient(transport)
         self._agent = Agent(
             self._settings,
             Drivers(self.runtime, self.network, self.volume, self.image),
             self._state,
-            rpc.ConductorClient(transport).sync,
+            conductors.sync,
             netns=lambda pid: None,
+            inputs=functools.partial(conductors.inputs, self.name),
         )
         self._server = rpc.agent_server(
             transport, self.name, Endpoint(self._agent)

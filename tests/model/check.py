@@ -8,23 +8,29 @@ import sqlalchemy as sa
 from caas.model import wire
 from caas.model.containers import BUSINESS
 from caas.model.content import Content, Member
+from caas.model.quotas import RESOURCES
+from caas.model.server_groups import Policy
 from caas.model.sets import Set
-from caas.model.states import Desired, Phase, Placement
+from caas.model.states import Desired, Phase, Placement, Shelved
 from caas.store import history, sets, tables
-from tests.model.common import BAD, FULL, Broken, Part
+from tests.model.common import BAD, FULL, GROUPS, Broken, Part
 
 if TYPE_CHECKING:
     from tests.model.world import World
 
-_CLAIMS = sa.text(
+_CLAIMS = (
     "SELECT hosts.name, set_id, incarnation, claims.memory_mb, "
     "claims.millicpus FROM claims "
     "JOIN hosts ON hosts.id = host_id"
 )
-_HOSTS = sa.text(
-    "SELECT name, used_sets, used_memory_mb, used_millicpus FROM hosts"
+_GROUPED = (
+    "SELECT policy, COUNT(*) FROM sets "
+    "JOIN server_groups ON server_groups.id = group_id "
+    "WHERE host_id IS NOT NULL AND deleted_at IS NULL "
+    "AND desired != 'deleted' GROUP BY policy, host_id"
 )
-_SEEN = sa.text(
+_HOSTS = "SELECT name, used_sets, used_memory_mb, used_millicpus FROM hosts"
+_SEEN = (
     "SELECT id, address, seen_incarnation, phase_reason FROM sets "
     "WHERE phase_reason != ''"
 )
@@ -32,27 +38,13 @@ _SEEN = sa.text(
 
 def always(world: "World") -> None:
     """At any moment."""
-    claimed: dict[str, list[Any]] = {}
-    claims = {}
-    for claim in world.rows(_CLAIMS):
-        claimed.setdefault(claim.name, []).append(claim)
-        key = (claim.name, claim.set_id, claim.incarnation)
-        claims[key] = claim.memory_mb
-    for row in world.rows(_HOSTS):
-        mine = claimed.get(row.name, [])
-        memory = sum(claim.memory_mb for claim in mine)
-        cpus = sum(claim.millicpus for claim in mine)
-        if memory > FULL.memory_mb or cpus > FULL.millicpus:
-            raise Broken(f"{row.name} is over capacity: {memory}, {cpus}")
-        if (row.used_sets, row.used_memory_mb, row.used_millicpus) != (
-            len(mine),
-            memory,
-            cpus,
-        ):
-            raise Broken(f"{row.name}: used {row}, claimed {len(mine)}")
+    if world.written():
+        world.claimed = _claimed(world)
+        _grouped(world)
+        _seen_forwards(world)
     for host in world.hosts.values():
         for (set_id, incarnation), entry in host.engine.items():
-            claim = claims.get((host.name, set_id, incarnation))
+            claim = world.claimed.get((host.name, set_id, incarnation))
             more = claim is not None and entry.memory_mb > claim
             if more and entry.running:
                 raise Broken(
@@ -64,14 +56,50 @@ def always(world: "World") -> None:
                     f"{host.name} still has {set_id}.{incarnation}, but its "
                     "claim was freed"
                 )
-    for row in world.rows(_SEEN):
-        key = (row.id, row.seen_incarnation)
-        moment = int(row.phase_reason)
+
+
+def _claimed(world: "World") -> dict[tuple[str, str, int], int]:
+    """Memory that is claimed, by host, set and incarnation.
+
+    No host is over capacity, and what is used of each is what is claimed.
+    """
+    claims = {}
+    sums: dict[str, tuple[int, int, int]] = {}
+    for name, set_id, incarnation, memory, cpus in world.read(_CLAIMS):
+        claims[name, set_id, incarnation] = memory
+        n, of_memory, of_cpus = sums.get(name, (0, 0, 0))
+        sums[name] = (n + 1, of_memory + memory, of_cpus + cpus)
+    for name, *used in world.read(_HOSTS):
+        expected = sums.get(name, (0, 0, 0))
+        _n, memory, cpus = expected
+        if memory > FULL.memory_mb or cpus > FULL.millicpus:
+            raise Broken(f"{name} is over capacity: {memory}, {cpus}")
+        if tuple(used) != expected:
+            raise Broken(f"{name}: used {used}, claimed {expected}")
+    return claims
+
+
+def _grouped(world: "World") -> None:
+    """The sets of a server group are where its policy wants them."""
+    found: dict[str, list[int]] = {}
+    for policy, count in world.read(_GROUPED):
+        found.setdefault(policy, []).append(count)
+    for policy, counts in found.items():
+        most = GROUPS[Policy(policy)]
+        if (len(counts) > 1) if most is None else (max(counts) > most):
+            raise Broken(f"{policy}: {counts} sets on each host")
+
+
+def _seen_forwards(world: "World") -> None:
+    """What is seen of a set becomes newer, and its address stays."""
+    for set_id, address, incarnation, reason in world.read(_SEEN):
+        key = (set_id, incarnation)
+        moment = int(reason)
         if moment < world.moment_of.setdefault(key, moment):
             raise Broken(f"the status of {key} went backwards")
         world.moment_of[key] = moment
-        if row.address != world.address_of.setdefault(row.id, row.address):
-            raise Broken(f"the address of {row.id} changed")
+        if address != world.address_of.setdefault(set_id, address):
+            raise Broken(f"the address of {set_id} changed")
 
 
 def told(world: "World", sets: Iterable[dict[str, Any]]) -> None:
@@ -131,7 +159,7 @@ def at_the_end(world: "World") -> None:
             if not _fails(placed, (claim.set_id, claim.incarnation))
         ),
         (
-            (*key, row.memory_mb)
+            (*key, 0 if row.shelved else row.memory_mb)
             for key, row in placed.items()
             if row.phase != Phase.FAILED
         ),
@@ -173,6 +201,18 @@ def at_the_end(world: "World") -> None:
                 c.set_id == row.id and row.desired == Desired.RUNNING
                 for row in placed.values()
             )
+        ),
+    )
+    _same(
+        "what containers are told",
+        (
+            (key, metadata)
+            for host in world.hosts.values()
+            for key, metadata in host.told().items()
+        ),
+        (
+            (key, str(row._mapping["metadata"] or {}))
+            for key, row in placed.items()
         ),
     )
     if strays := entries.keys() - placed.keys():
@@ -220,11 +260,17 @@ def _settled(row: Any, what: str) -> None:
     """What is known of a set agrees with itself."""
     if row.issued != row.revision:
         raise Broken(f"{what}: revision {row.revision} was not issued")
+    if row.to_tell:
+        raise Broken(f"{what}: its host was not told")
     if row.deleted_at is not None:
         return
     if row.desired == Desired.DELETED:
         raise Broken(f"{what}: still there")
     refused = row.placement == Placement.FAILED and row.placement_reason
+    if row.move:
+        raise Broken(f"{what}: still on its way ({row.move})")
+    if row.shelved == Shelved.RETURNING:
+        raise Broken(f"{what}: still returning")
     if row.change_revision and row.host_id is not None:
         raise Broken(f"{what}: still being changed")
     if row.host_id is None and row.desired == Desired.RUNNING and not refused:
@@ -265,8 +311,9 @@ def _books(world: "World", kept: list[Any]) -> None:
         row.resource: row.used
         for row in world.rows(sa.select(tables.quota_usages))
     }
-    expected = {
+    expected = dict.fromkeys(RESOURCES, 0) | {
         "sets": len(kept),
+        "server_groups": len(GROUPS),
         **{
             name: sum(held[name] for held in map(_held, items))
             for name in ("containers", "millicpus", "memory_mb", "disk_gb")

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 
 from caas.model import spec
+from caas.model.server_groups import Policy
 
 START = datetime.datetime(2026, 1, 1)
 
@@ -15,6 +16,11 @@ FLAVORS = {
     "f": SIZE,
     "small": spec.Resources(500, 256, 1),
     "large": spec.Resources(1500, 1024, 1),
+}
+#: Server groups there are, with how many of one may be on a host.
+GROUPS: dict[Policy, int | None] = {
+    Policy.AFFINITY: None,
+    Policy.ANTI_AFFINITY: 2,
 }
 #: What containers are made of; one that is made of this one does not run.
 BAD = "bad"
@@ -45,12 +51,17 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Faults:
-    """Probabilities, and how often something bad happens (per second)."""
+    """Probabilities, and how often something bad happens (per second).
+
+    :ivar between: that other things happen between two transactions, and
+        ``most``, how many.
+    """
 
     loss: float = 0.25
     repeat: float = 0.1
     slow: float = 0.2
     between: float = 0.3
+    most: int = 5
     crash_at_commit: float = 0.01
     crash: float = 0.02
     disk_lost: float = 0.3

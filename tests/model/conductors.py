@@ -155,7 +155,7 @@ class _Store:
 
 
 class _Tokens:
-    def issue(self, image_id: str) -> str:
+    def issue(self, repository: str, digest: str) -> str:
         return "token"
 
 

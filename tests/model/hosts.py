@@ -96,6 +96,15 @@ class Host:
         if self.up and not self.cut:
             self._take(self._ledger.assign(message))
 
+    def told(self) -> dict[tuple[str, int], str]:
+        """Metadata of what it is to have."""
+        return {
+            (wanted.id, wanted.incarnation): str(wanted.metadata)
+            for set_id in self._ledger.sets
+            for wanted in self._ledger.wanted(set_id)
+            if wanted.desired != Desired.DELETED
+        }
+
     def _take(self, change: Change) -> None:
         # on disk before anything is done about it
         self._disk = [

@@ -8,16 +8,15 @@ import sqlalchemy as sa
 
 from caas import exception
 from caas.context import RequestContext
-from caas.core import changes, containers
+from caas.core import changes, containers, moves, server_groups, shelving
 from caas.core import sets as core
 from caas.core.deps import Deps
 from caas.model import spec
+from caas.model.quotas import RESOURCES
 from caas.model.sets import Set
-from caas.model.states import Desired, Placement
-from caas.store import sets as store_sets
 from caas.store import tables
 from tests.model import check
-from tests.model.common import FLAVORS, IMAGES, START
+from tests.model.common import FLAVORS, GROUPS, IMAGES, START
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -26,13 +25,7 @@ if TYPE_CHECKING:
 class Users:
     def __init__(self, world: "World") -> None:
         self.world = world
-        limits = {
-            "sets": -1,
-            "containers": -1,
-            "millicpus": -1,
-            "memory_mb": -1,
-            "disk_gb": -1,
-        }
+        limits = dict.fromkeys(RESOURCES, -1)
         self._deps = Deps(world.store, self._notify, _Images(), limits)
 
     def start(self) -> None:
@@ -49,7 +42,22 @@ class Users:
                     for name, size in FLAVORS.items()
                 ],
             )
+        ctx = self._ctx()
+        self._groups = [
+            server_groups.create(
+                self._deps, ctx, policy.value, policy, most
+            ).id
+            for policy, most in GROUPS.items()
+        ]
         self.world.after(1, self._act)
+
+    def _ctx(self) -> RequestContext:
+        return RequestContext(
+            user_id="u",
+            project_id="p",
+            request_id=f"req-{next(self.world.moments)}",
+            overwrite=False,
+        )
 
     def _notify(self, ctx: RequestContext, set_ids: list[str]) -> None:
         conductor = self.world.rng.choice(self.world.conductors)
@@ -59,12 +67,7 @@ class Users:
         if self.world.now >= self.world.seconds:
             return
         rng = self.world.rng
-        ctx = RequestContext(
-            user_id="u",
-            project_id="p",
-            request_id=f"req-{next(self.world.moments)}",
-            overwrite=False,
-        )
+        ctx = self._ctx()
         t = tables.sets
         ids = [
             row.id
@@ -77,9 +80,13 @@ class Users:
         verb = rng.choice(
             ["create"] * 4
             + ["delete"] * 3
-            + ["start", "stop", "restart", "move", "force_delete"]
+            + ["start", "stop", "restart", "evacuate", "force_delete"]
             + ["resize"] * 3
             + ["update"] * 6
+            + ["shelve", "migrate"] * 2
+            + ["confirm", "confirm", "back"]
+            + ["unshelve"] * 3
+            + ["describe"] * 2
             + ["revert", "restart_one", "pause_one", *self.world.often]
         )
         with contextlib.suppress(exception.CaasError):
@@ -99,7 +106,7 @@ class Users:
         self.world.after(rng.expovariate(self.world.rate), self._act)
 
     def _create(self, ctx: RequestContext, least: int, most: int) -> None:
-        body = {
+        body: dict[str, Any] = {
             "name": "s",
             "flavor": "f",
             "min_count": least,
@@ -109,6 +116,8 @@ class Users:
                 for name in self.world.rng.choice(("c", "cd"))
             ],
         }
+        if self.world.chance(self.world.grouped):
+            body["server_group"] = self.world.rng.choice(self._groups)
         made = core.create(self._deps, ctx, body)
         self.world.note(f"create {[s.id for s in made]}")
 
@@ -140,6 +149,17 @@ class Users:
         ]
         changes.update(self._deps, ctx, item, "update", **rng.choice(ways))
 
+    def _describe(self, ctx: RequestContext, item: Set) -> None:
+        """Containers are told, without a new revision."""
+        metadata = {"n": str(next(self.world.moments))}
+        core.update(self._deps, ctx, item, {"metadata": metadata})
+
+    def _shelve(self, ctx: RequestContext, item: Set) -> None:
+        shelving.shelve(self._deps, ctx, item)
+
+    def _unshelve(self, ctx: RequestContext, item: Set) -> None:
+        shelving.unshelve(self._deps, ctx, item)
+
     def _revert(self, ctx: RequestContext, item: Set) -> None:
         entries = changes.list_history(self._deps, item)
         changes.revert(self._deps, ctx, item, self.world.rng.choice(entries))
@@ -156,40 +176,21 @@ class Users:
     def _asked(self, item: Set) -> None:
         self.world.asked.update((c.id, c.asked) for c in item.containers)
 
-    def _move(self, ctx: RequestContext, item: Set) -> None:
-        """What will move sets off a host: unplace, and look again.
+    def _migrate(self, ctx: RequestContext, item: Set) -> None:
+        moves.migrate(self._deps, ctx, item)
 
-        No part of caas does so yet; the rules have to hold for it.
-        """
-        t, h = tables.sets, tables.hosts
-        with self.world.store.writer() as conn:
-            now = store_sets.get(conn, item.id)
-            if (
-                now is None
-                or now.host_id is None
-                or now.desired != Desired.RUNNING
-            ):
-                return
-            conn.execute(
-                h.update()
-                .where(h.c.id == now.host_id)
-                .values(version=h.c.version + 1)
-            )
-            conn.execute(
-                t.update()
-                .where(t.c.id == item.id)
-                .values(
-                    host_id=None,
-                    placement=Placement.PENDING.value,
-                    revision=t.c.revision + 1,
-                    deadline=None,
-                    lease_until=None,
-                    lease_owner="",
-                )
-            )
-        self._notify(ctx, [item.id])
+    def _evacuate(self, ctx: RequestContext, item: Set) -> None:
+        """Though its host may be well: nobody knows in time."""
+        down = dataclasses.replace(item, host_forced_down=True)
+        moves.evacuate(self._deps, ctx, down)
+
+    def _confirm(self, ctx: RequestContext, item: Set) -> None:
+        changes.confirm(self._deps, ctx, item)
+
+    def _back(self, ctx: RequestContext, item: Set) -> None:
+        changes.revert_resize(self._deps, ctx, item)
 
 
 class _Images:
     def resolve(self, ctx: Any, refs: Any) -> dict[str, spec.ImageRef]:
-        return {ref: spec.ImageRef(ref, ref, f"sha512:{ref}") for ref in refs}
+        return {ref: spec.ImageRef(ref, ref, f"sha256:{ref}") for ref in refs}

@@ -55,6 +55,7 @@ class World:
         seconds: float = 40,
         rate: float = 2,
         often: tuple[str, ...] = (),
+        grouped: float = 0.2,
         settle_timeout: float = 20,
         ledger: type[Ledger] = Ledger,
     ) -> None:
@@ -64,6 +65,8 @@ class World:
         self.seconds = seconds
         self.rate = rate
         self.often = often
+        # of what users create, how much is in a server group
+        self.grouped = grouped
         self.settle_timeout = settle_timeout
         self.ledger = ledger
         self.now = 0.0
@@ -74,6 +77,12 @@ class World:
         self.hosts = {f"h{n}": Host(self, f"h{n}") for n in range(hosts)}
         self.conductors = [Conductor(self, f"c{n}") for n in range(conductors)]
         self.users = Users(self)
+        # the database itself, for what is read again and again
+        with store.engine.connect() as conn:
+            self._database: Any = conn.connection.driver_connection
+        self._written = -1
+        # memory claimed, by host, set and incarnation
+        self.claimed: dict[tuple[str, str, int], int] = {}
         # what was seen of each set, and of each of its incarnations
         self.address_of: dict[str, str] = {}
         self.moment_of: dict[tuple[str, int], int] = {}
@@ -97,9 +106,11 @@ class World:
         """Faults and users, then peace; at the end all must be well."""
         with self._virtual():
             self._clear()
-            for thing in (*self.conductors, *self.hosts.values()):
-                thing.start()
+            # conductors last: with nothing else to happen between their
+            # first transactions, time would run away to their next sweeps
             self.users.start()
+            for thing in (*self.hosts.values(), *self.conductors):
+                thing.start()
             self._trouble()
             self._run_until(self.seconds)
             self.note("peace")
@@ -130,11 +141,14 @@ class World:
             self.step()
         self.now = end
 
-    def between(self, most: int = 5) -> None:
+    def between(self) -> None:
         """Other things may happen at this point."""
+        if self.faults and self.chance(self.faults.between):
+            self.meanwhile(self.faults.most)
+
+    def meanwhile(self, most: int) -> None:
+        """Other things happen at this point, unless there is peace."""
         if self.faults is None or self._depth > 3:
-            return
-        if not self.chance(self.faults.between):
             return
         self._depth += 1
         try:
@@ -205,6 +219,16 @@ class World:
                     self.rng.choice((3, 20, 60)), lambda host=host: host.join()
                 )
         self.after(1, self._trouble)
+
+    def written(self) -> bool:
+        """Whether rows were written since this was asked last."""
+        before = self._written
+        self._written = self._database.total_changes
+        return self._written != before
+
+    def read(self, statement: str) -> list[tuple[Any, ...]]:
+        """Rows, past all that makes SQLAlchemy slow."""
+        return list(self._database.execute(statement))
 
     def rows(self, statement: Any) -> list[Any]:
         with self.store.reader() as conn:

@@ -4,13 +4,14 @@
 says.  It is left running: the next session finds it.
 """
 
-import json
 import os
 import pathlib
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.openstack_cli import openstack
 
 if TYPE_CHECKING:
     from tests.system.cloud import Cloud, Engines
@@ -43,35 +44,39 @@ class Stack:
         """Run ``devstack/quickstart`` on this stack."""
         return run_quickstart(self.path, *args, check=check, timeout=timeout)
 
-    def openstack(
-        self, *args: str, cloud: str = "caas-demo", timeout: float = 120
-    ) -> Any:
-        """Run the ``openstack`` CLI; return the JSON it prints.
+    def openstack(self, *args: str, cloud: str = "caas-demo") -> Any:
+        """Run a command of ``openstack``; return the JSON it prints.
 
         :raises AssertionError: with what it said, when it fails.
         """
-        done = self.openstack_raw(
-            *args, "-f", "json", cloud=cloud, timeout=timeout
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        done = openstack(*args, "-f", "json", env=self._client(cloud))
+        assert done.code == 0, done.err
+        return done.json
 
     def openstack_raw(
         self, *args: str, cloud: str = "caas-demo", timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """Run the ``openstack`` CLI as it is."""
+        """Run the ``openstack`` CLI of the stack, a process of its own."""
         return subprocess.run(
             [self.path / "venv" / "bin" / "openstack", *args],
-            env={
-                **_environment(),
-                "OS_CLIENT_CONFIG_FILE": str(self.path / "clouds.yaml"),
-                "OS_CLOUD": cloud,
-            },
+            env=self._client(cloud),
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
+
+    def _client(self, cloud: str) -> dict[str, str]:
+        """The environment of a client."""
+        return {
+            **_environment(),
+            "OS_CLIENT_CONFIG_FILE": str(self.path / "clouds.yaml"),
+            "OS_CLOUD": cloud,
+        }
+
+    def whole(self) -> bool:
+        """Whether all services run."""
+        return not self.quickstart("status", check=False).returncode
 
     def pid(self, service: str) -> int:
         """Of a service of this stack, as ``quickstart status`` names it.

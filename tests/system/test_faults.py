@@ -25,7 +25,8 @@ SETS = 4
 @pytest.fixture(autouse=True)
 def _running_at_the_end(stack: Stack) -> Iterator[None]:
     yield
-    stack.quickstart("start")
+    if not stack.whole():
+        stack.quickstart("start")
 
 
 def agent_of(stack: Stack) -> str:
@@ -133,7 +134,7 @@ def test_a_process_is_killed_amid_creates_and_deletes(
     strike.start()
     asking.start()
     strike.join()
-    stack.quickstart("start")
+    stack.quickstart("start", service)
     asking.join(180)
     assert not asking.is_alive()
     check(cloud, admin, engines, victims.new, victims.old)
@@ -149,7 +150,7 @@ def test_an_agent_that_dies_and_returns_touches_no_container(
     with cloud.sets(min_count=3) as made:
         before = {s["id"]: engines.pids(s["id"]) for s in made}
         kill(stack, agent_of(stack))
-        stack.quickstart("start")
+        stack.quickstart("start", agent_of(stack))
         # it does what it is asked for again, so it has settled
         with cloud.sets():
             pass
@@ -186,7 +187,7 @@ def test_dockerd_is_killed_amid_creates_and_deletes(
         asking = threading.Thread(target=victims.ask)
         asking.start()
         os.kill(stack.pid(service), signal.SIGKILL)
-        stack.quickstart("start")
+        stack.quickstart("start", service)
         asking.join(180)
         assert not asking.is_alive()
         check(

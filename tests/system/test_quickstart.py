@@ -30,17 +30,22 @@ def snapshot(stack: Stack) -> dict[str, object]:
     }
 
 
+@pytest.fixture(scope="module")
+def said(stack: Stack) -> str:
+    """What the command says; there is a set at work after it."""
+    return stack.quickstart().stdout
+
+
+@pytest.mark.usefixtures("said")
 def test_again_changes_nothing(stack: Stack) -> None:
-    stack.quickstart()
     before = snapshot(stack)
     stack.quickstart()
     assert snapshot(stack) == before
 
 
 def test_hello_serves_a_page_written_by_its_other_container(
-    stack: Stack,
+    stack: Stack, said: str
 ) -> None:
-    said = stack.quickstart().stdout
     shown = stack.openstack(
         "caas", "set", "show", "hello", "--all-projects", cloud="caas-admin"
     )
@@ -59,6 +64,16 @@ def test_hello_serves_a_page_written_by_its_other_container(
     )
     assert page.startswith("Hello from writer, by the volume of set ")
     assert page in said
+
+
+def test_a_server_is_made_as_vms_are(stack: Stack, said: str) -> None:
+    servers = stack.openstack(
+        "--os-region-name", "RegionOne-caas", "server", "list"
+    )
+    [server] = [each for each in servers if each["Name"] == "hello-vm"]
+    assert server["Status"] == "ACTIVE"
+    assert server["Image"] == "quickstart:1"
+    assert server["ID"] in said
 
 
 def test_status_names_every_service_and_its_log(stack: Stack) -> None:

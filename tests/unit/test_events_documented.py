@@ -5,6 +5,8 @@ import pathlib
 import re
 
 import caas
+from caas.core.sets import FREEZING, THAWING
+from caas.model.states import Move
 from caas.model.streams import Look, Verb
 from caas.store.history import CHANGES
 
@@ -13,12 +15,21 @@ GUIDE = ROOT.parent / "doc" / "source" / "admin" / "events.rst"
 
 #: Where events are written, or what agents tell of is.
 WRITERS = ("agent", "conductor", "console", "core")
-NOUNS = "set|container|host|image|flavor|quota|keypair|session|ssh"
+NOUNS = (
+    "set|container|host|image|namespace|flavor|quota|keypair|session|ssh|job"
+    "|server-group|aggregate"
+)
 ACTION = re.compile(rf"({NOUNS})\.[a-z]+(-[a-z]+)*")
 
 #: Actions that are put together of a noun and a word, by how that is written.
 MADE = {
-    "set.{}": {f"set.{change}" for change in CHANGES},
+    "set.{}": {
+        f"set.{word}"
+        for word in (
+            *(*CHANGES, *FREEZING.values(), *THAWING.values()),
+            *(each.value for each in Move),
+        )
+    },
     "container.{}": {f"container.{verb}" for verb in (*Verb, *Look)},
     # sessions; of a set as a whole there are only logs
     "{}.{}": {*(f"container.{verb}" for verb in Verb), f"set.{Verb.LOGS}"},

@@ -12,12 +12,21 @@ ROOT = pathlib.Path(caas.__file__).parent
 
 #: Modules next to the layers, which know of nothing but the model.
 LEAVES = frozenset(
-    {"model", "exception", "context", "conf", "policies", "pull", "rpc"}
+    {
+        "model",
+        "exception",
+        "context",
+        "conf",
+        "memo",
+        "policies",
+        "pull",
+        "rpc",
+    }
 )
 
 #: What each layer may import of caas, besides itself.
 ALLOWED: dict[str, frozenset[str]] = {
-    "model": frozenset(),
+    "model": frozenset({"exception"}),
     "exception": frozenset(),
     "conf": frozenset(),
     "context": frozenset({"model", "exception"}),
@@ -25,20 +34,23 @@ ALLOWED: dict[str, frozenset[str]] = {
     "policy": frozenset({"policies", "context"}),
     "pull": frozenset({"model", "exception"}),
     "certificates": frozenset({"exception"}),
+    "memo": frozenset(),
     "outbox": frozenset(),
     "rpc": frozenset({"model", "exception", "context", "outbox"}),
+    "kept": frozenset({"clients", "core"}),
     "audit": frozenset({"model"}),
     "notifications": frozenset({"audit", "context", "outbox", "rpc", "store"}),
     "scheduler": frozenset({"model"}),
     "store": frozenset({"model", "exception"}),
-    "drivers": frozenset({"model", "exception"}),
-    "clients": frozenset({"model", "exception", "context"}),
+    "layers": frozenset({"model"}),
+    "drivers": frozenset({"model", "exception", "layers"}),
+    "clients": frozenset({"model", "exception", "context", "memo"}),
     "agent": LEAVES | {"drivers"},
     "host": LEAVES | {"drivers", "agent"},
-    "core": LEAVES | {"store"},
-    "conductor": LEAVES | {"store", "core", "scheduler"},
+    "core": LEAVES | {"store", "layers"},
+    "conductor": LEAVES | {"store", "core", "scheduler", "layers"},
     "console": LEAVES | {"store", "core", "clients", "policy"},
-    "api": LEAVES | {"store", "core", "clients", "policy"},
+    "api": LEAVES | {"store", "core", "clients", "policy", "layers"},
 }
 
 #: These wire the others together.

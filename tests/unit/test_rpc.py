@@ -19,6 +19,11 @@ class Endpoint:
         self.arrived.release()
 
     @rpc.expose
+    def look_for_jobs(self, ctx):
+        self.got.append("jobs")
+        self.arrived.release()
+
+    @rpc.expose
     def sync(self, ctx, report):
         if report.get("host") == "broken":
             raise ValueError("no")
@@ -55,6 +60,12 @@ def conductor(transport):
     yield endpoint
     server.stop()
     server.wait()
+
+
+def test_look_for_jobs(transport, conductor):
+    rpc.Sender(transport).look_for_jobs(RequestContext(overwrite=False))
+    assert conductor.arrived.acquire(timeout=10)
+    assert conductor.got == ["jobs"]
 
 
 def test_look_again_carries_who_asked_and_no_token(transport, conductor):

@@ -224,7 +224,7 @@ def _agent(subject: Subject) -> Iterable[Finding]:
         yield ok("agent", f"The agent runs (process {subject.agent}).")
 
 
-def _api(subject: Subject) -> Iterable[Finding]:
+def _registry(subject: Subject) -> Iterable[Finding]:
     options = subject.conf.pull
     found = within(
         subject.timeout / 2,
@@ -254,7 +254,7 @@ def _port(subject: Subject) -> Iterable[Finding]:
 ALL: dict[str, Check] = {
     **THOROUGH,
     "agent": _agent,
-    "api": _api,
+    "registry": _registry,
     "streams-port": _port,
 }
 

@@ -183,24 +183,28 @@ def compared(ahead: float | Exception | None, url: str) -> Finding:
     has not answered in time.
     """
     if isinstance(ahead, NoTimeError):
-        return ok("api", f"caas-api answers at {url}.")
+        return ok("registry", f"caas-registry answers at {url}.")
     if not isinstance(ahead, float):
         return warning(
-            "api",
-            f"caas-api does not answer at {url} ([pull] endpoint), so this "
-            "host cannot fetch images: "
+            "registry",
+            f"caas-registry does not answer at {url} ([pull] endpoint), so "
+            "this host cannot fetch images: "
             + (_said(ahead) if ahead else "it took too long."),
         )
     apart = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'}"
     if abs(ahead) > FAR:
         return unfit(
-            "api",
-            f"The clock is {apart} that of caas-api: certificates and times "
-            "are not to be relied upon; set it.",
+            "registry",
+            f"The clock is {apart} that of caas-registry: certificates and "
+            "times are not to be relied upon; set it.",
         )
     if abs(ahead) > CLOSE:
-        return warning("api", f"The clock is {apart} that of caas-api.")
-    return ok("api", f"caas-api answers at {url}, and has the same time.")
+        return warning(
+            "registry", f"The clock is {apart} that of caas-registry."
+        )
+    return ok(
+        "registry", f"caas-registry answers at {url}, and has the same time."
+    )
 
 
 def _said(error: Exception) -> str:

@@ -8,6 +8,7 @@ from caas.api.operation import Call, operation
 from caas.api.v1.schemas import quotas as schemas
 from caas.api.v1.views import quotas as views
 from caas.core import quotas
+from caas.model.quotas import IMAGE_BYTES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,9 @@ def update(call: Call) -> dict[str, Any]:
     if "vcpus" in limits:
         value = limits.pop("vcpus")
         limits["millicpus"] = -1 if value < 0 else round(value * 1000)
+    if "images_mb" in limits:
+        value = limits.pop("images_mb")
+        limits[IMAGE_BYTES] = -1 if value < 0 else value << 20
     project_id = call.target.project_id
     item = quotas.set_(call.deps, call.ctx, project_id, limits)
     return {"quota": views.quota(item)}

@@ -8,7 +8,7 @@ from caas.api.v1 import lists
 from caas.api.v1.schemas import common
 from caas.api.v1.schemas import sets as schemas
 from caas.api.v1.views.sets import Viewer
-from caas.core import changes, sets
+from caas.core import changes, inputs, sets
 from caas.model.query import Query
 from caas.model.sets import Set
 
@@ -100,6 +100,23 @@ def detail(call: Call) -> dict[str, Any]:
 def get(call: Call) -> dict[str, Any]:
     """Show a set."""
     return one(call, call.target)
+
+
+@operation(
+    "GET",
+    "/v1/sets/{set_id}/inputs",
+    policy="caas:sets:get:inputs",
+    load=load,
+    response=schemas.INPUTS,
+)
+def show_inputs(call: Call) -> dict[str, Any]:
+    """Show what was handed into the containers of a set.
+
+    User data, files, and the public key of its key pair as it was then. They
+    are in no other answer, as they may be large, and secret.
+    """
+    handed, public_key = inputs.get_all(call.deps, call.target)
+    return {"inputs": {**handed.to_dict(), "public_key": public_key}}
 
 
 @operation(

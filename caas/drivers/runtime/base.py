@@ -5,9 +5,10 @@ import dataclasses
 import datetime
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from caas.model import spec
+from caas.model import inputs, spec
 from caas.model.streams import Channel
 
 #: Labels by which everything of ours is recognised after any crash.
@@ -25,10 +26,17 @@ HOOK = "hook"
 LABEL_CONFIG = "caas.config"
 #: JSON of the hook to run before it is stopped.
 LABEL_PRE_STOP = "caas.pre-stop"
+#: JSON of ``Entrypoint`` and ``Cmd`` that it would have been made with, if
+#: user data start it; see :data:`LABEL_SCRIPT`.
+LABEL_STARTED = "caas.started"
 
 #: Where a business container finds what it may use, in the files ``cpu`` and
-#: ``memory``.
-VIEW_TARGET = "/run/caas"
+#: ``memory``, and what it is told of its set.
+VIEW_TARGET = inputs.FOLDER
+
+#: Label of an image whose containers are started by the user data of their
+#: set, if that is a script, and its value.
+LABEL_SCRIPT = ("org.openstack.caas.user_data", "start")
 
 #: Characters kept of what a command wrote.
 OUTPUT = 1000
@@ -469,6 +477,24 @@ class Runtime(abc.ABC):
         """
         raise _lacking("rename containers")
 
+    def commit(
+        self,
+        runtime_id: str,
+        reference: str,
+        *,
+        message: str = "",
+        author: str = "",
+        changes: Sequence[str] = (),
+    ) -> None:
+        """Make an image of what a container has, running or not.
+
+        It is not frozen meanwhile.  An image of that name loses the name.
+
+        :param reference: what to call it.
+        :param changes: lines of a Dockerfile to apply.
+        """
+        raise _lacking("make images of containers")
+
     def execute(
         self, runtime_id: str, command: Sequence[str], timeout: float
     ) -> Executed:
@@ -480,12 +506,41 @@ class Runtime(abc.ABC):
         """
         raise _lacking("run commands in containers")
 
-    def run(self, config: ContainerConfig, timeout: float) -> Executed:
+    def show(self, set_id: str, files: Mapping[str, bytes]) -> None:
+        """Have all business containers of a set find these files in
+        VIEW_TARGET, beside those of their shares, and no others.
+
+        Those that are there already see it at once; who reads a file reads
+        all of the old one or the new one.
+
+        :param files: by name.
+        """
+        raise _lacking("show files to containers")
+
+    def place(self, runtime_id: str, files: Mapping[str, bytes]) -> None:
+        """Write files into a container that has not been started yet.
+
+        Folders that are not there are made; links of the image are followed
+        within it.  What is there is replaced.  Nothing is written to where
+        something is mounted, or where a folder is: that is an error for good.
+
+        :param files: by absolute path.
+        """
+        raise _lacking("write files into containers")
+
+    def run(
+        self,
+        config: ContainerConfig,
+        timeout: float,
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Executed:
         """Run a container to its end and remove it, whatever comes of it.
 
         After ``timeout`` s it is killed.  One of that name, which a crash may
         have left, is replaced.  What cannot be made or started is an error,
         as with :meth:`create` and :meth:`start`.
+
+        :param files: as of :meth:`place`.
         """
         raise _lacking("run containers to their end")
 

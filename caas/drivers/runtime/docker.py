@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -27,6 +28,7 @@ from caas.drivers.runtime import (
     infra,
     inspection,
     options,
+    placing,
     processes,
     streaming,
     terminals,
@@ -34,7 +36,7 @@ from caas.drivers.runtime import (
 from caas.drivers.runtime.base import Absent, Conflict
 from caas.drivers.runtime.engine import Engine, cannot_set, translate
 from caas.drivers.runtime.names import Names
-from caas.drivers.runtime.views import Views
+from caas.drivers.runtime.views import Views, hidden
 from caas.model import spec
 
 #: Ports of a business container, which Docker wants to know of the infra
@@ -46,6 +48,9 @@ END_TIMEOUT = 1.0
 
 #: How long another create of the same container may take, in s.
 CREATE_TIMEOUT = 20.0
+
+#: How long the engine may take to make an image of a container, in s.
+COMMIT_TIMEOUT = 3600.0
 
 _INFRA_MEMORY = 16 << 20
 _INFRA_PIDS = 16
@@ -68,6 +73,7 @@ class DockerRuntime(base.Runtime):
         self._conf = conf.docker
         self._deployment: str = conf.agent.deployment
         self._engine = Engine(conf.docker.url, conf.docker.timeout)
+        self._patient = Engine(conf.docker.url, COMMIT_TIMEOUT)
         self._streaming = streaming.Streaming(
             self._engine, conf.docker.url, conf.docker.timeout
         )
@@ -229,18 +235,50 @@ class DockerRuntime(base.Runtime):
         with self._engine.call("The container cannot be renamed") as api:
             api.rename(runtime_id, name)
 
+    def commit(
+        self,
+        runtime_id: str,
+        reference: str,
+        *,
+        message: str = "",
+        author: str = "",
+        changes: Sequence[str] = (),
+    ) -> None:
+        name, _, tag = reference.rpartition(":")
+        with self._patient.call("The container cannot be committed") as api:
+            api.commit(
+                runtime_id,
+                repository=name,
+                tag=tag,
+                message=message or None,
+                author=author or None,
+                pause=False,
+                changes="\n".join(changes) or None,
+            )
+
     def execute(
         self, runtime_id: str, command: Sequence[str], timeout: float
     ) -> base.Executed:
         return execution.execute(self._engine, runtime_id, command, timeout)
 
+    def show(self, set_id: str, files: Mapping[str, bytes]) -> None:
+        self._views.show(set_id, files)
+
+    def place(self, runtime_id: str, files: Mapping[str, bytes]) -> None:
+        placing.place(self._engine, runtime_id, files)
+
     def run(
-        self, config: base.ContainerConfig, timeout: float
+        self,
+        config: base.ContainerConfig,
+        timeout: float,
+        files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> base.Executed:
         # like no other, so that one left over is replaced
         labels = {**config.labels, base.LABEL_CONFIG: uuid.uuid4().hex}
         runtime_id = self.create(dataclasses.replace(config, labels=labels))
         try:
+            if files:
+                self.place(runtime_id, files)
             self.start(runtime_id, look=False)
             exit_code = self._wait(runtime_id, timeout)
             with self._engine.call("The log cannot be read") as api:
@@ -655,6 +693,7 @@ class DockerRuntime(base.Runtime):
             }
             host |= options.asked_for(config, self._conf, self._data_root)
             host["Mounts"] += self._views.mounts(config)
+            body |= self._script(config, labels)
             if ports:
                 labels[LABEL_PORTS] = ",".join(ports)
             return body
@@ -689,6 +728,47 @@ class DockerRuntime(base.Runtime):
                 "StopSignal": "SIGKILL",
             }
         return body
+
+    def _script(
+        self, config: base.ContainerConfig, labels: dict[str, str]
+    ) -> dict[str, Any]:
+        """What is run instead, where user data are a script and the image
+        wants them to start its containers: the script, with what would have
+        been run as its arguments.
+
+        :param labels: of the container, to which is added what that was.
+        """
+        if labels.get(base.LABEL_ROLE) == base.HOOK or not self._views.script(
+            labels[base.LABEL_SET]
+        ):
+            return {}
+        with self._engine.call("The image cannot be looked at") as api:
+            found = api.inspect_image(  # type: ignore[no-untyped-call]
+                config.image
+            )
+        image = found["Config"] or {}
+        label, value = base.LABEL_SCRIPT
+        if (image.get("Labels") or {}).get(label) != value:
+            return {}
+        if hidden(config):
+            raise base.EngineError(
+                "The container cannot be started by the user data of its "
+                f"set: a mount hides {base.VIEW_TARGET}.",
+                permanent=True,
+            )
+        entrypoint, command = config.entrypoint, config.command
+        if command is None and entrypoint is None:
+            command = image.get("Cmd")
+        if entrypoint is None:
+            entrypoint = image.get("Entrypoint")
+        # images made of the container are to run that
+        labels[base.LABEL_STARTED] = json.dumps(
+            {"Entrypoint": entrypoint, "Cmd": command}
+        )
+        return {
+            "Entrypoint": [f"{base.VIEW_TARGET}/user_data"],
+            "Cmd": [*(entrypoint or ()), *(command or ())],
+        }
 
     def _data_root(self) -> str:
         if self._data is None:

@@ -9,6 +9,7 @@ from typing import Any
 import docker
 import docker.errors
 import requests
+import urllib3
 from docker.transport import UnixHTTPAdapter
 
 from caas.drivers.runtime.base import Absent, Conflict, EngineError
@@ -84,7 +85,17 @@ class _OnePool(UnixHTTPAdapter):
 
     That of the SDK has a pool for each URL, and those have an id in them: a
     new connection for each call.
+
+    :ivar silence: seconds a stream may be silent, of those that the SDK lets
+        be so for ever.
     """
+
+    silence: float | None = None
+
+    def send(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self.silence
+        return super().send(*args, **kwargs)
 
     def get_connection(self, url: Any, proxies: Any = None) -> Any:
         return super().get_connection("", proxies)
@@ -93,9 +104,14 @@ class _OnePool(UnixHTTPAdapter):
 class Engine:
     """Connects when first used, so that an agent can start before it."""
 
-    def __init__(self, url: str, timeout: float) -> None:
-        """:param timeout: seconds to wait for an answer."""
+    def __init__(
+        self, url: str, timeout: float, silence: float | None = None
+    ) -> None:
+        """:param timeout: seconds to wait for an answer.
+        :param silence: seconds a stream may be silent; None for ever.
+        """
         self._url = url
+        self._silence = silence
         self._timeout = timeout
         self._lock = threading.Lock()
         self._api: docker.APIClient | None = None
@@ -113,13 +129,17 @@ class Engine:
             raise translate(
                 what, e.status_code or 500, str(e.explanation or e)
             ) from e
-        except requests.exceptions.ReadTimeout as e:
+        except (
+            requests.exceptions.ReadTimeout,
+            urllib3.exceptions.ReadTimeoutError,
+        ) as e:
             raise EngineError(
                 f"{what}: the Docker Engine did not answer within "
                 f"{self._timeout:g} s."
             ) from e
         except (
             requests.exceptions.RequestException,
+            urllib3.exceptions.HTTPError,
             docker.errors.DockerException,
             OSError,
         ) as e:
@@ -147,6 +167,7 @@ class Engine:
                         self._timeout,  # type: ignore[arg-type]
                         max_pool_size=POOL,
                     )
+                    adapter.silence = self._silence
                     api.mount("http+docker://", adapter)
                 # no look at proxies and netrc with each request
                 api.trust_env = False

@@ -14,11 +14,12 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from caas.drivers.faults import Faults
 from caas.drivers.runtime import base, fake_terminal
-from caas.model import spec
+from caas.model import inputs, spec
 
 _EXIT = re.compile(r"exit (\d+)\s*$")
 _SLEEP = re.compile(r"sleep (\d+)$")
@@ -99,6 +100,11 @@ class FakeRuntime(base.Runtime):
         the set or the engine's of a container.
     :ivar shares: what containers are told that they may use, by the id of the
         set and their own.
+    :ivar shown: files that containers find, by the id of their set.
+    :ivar placed: files that were written into containers, by the id of the
+        engine and their path.
+    :ivar commits: references of images made of containers, with the name and
+        state that those had, in order.
     :ivar tuned: kernel parameters that came with an interface, by pid.
     """
 
@@ -129,7 +135,10 @@ class FakeRuntime(base.Runtime):
         self._pending: dict[str, list[str]] = {}
         self.tampered: dict[str, base.Limits] = {}
         self.shares: dict[str, dict[str, base.Share]] = {}
+        self.shown: dict[str, dict[str, bytes]] = {}
+        self.placed: dict[str, dict[str, bytes]] = {}
         self.tuned: dict[int, dict[str, str]] = {}
+        self.commits: list[tuple[str, str, str]] = []
         self._events: list[base.RuntimeEvent] = []
         self._changed = threading.Condition(threading.RLock())
         self._streams = 0
@@ -249,6 +258,31 @@ class FakeRuntime(base.Runtime):
             self._put(runtime_id, name=name)
             self._emit(runtime_id, "rename")
 
+    def commit(
+        self,
+        runtime_id: str,
+        reference: str,
+        *,
+        message: str = "",
+        author: str = "",
+        changes: Sequence[str] = (),
+    ) -> None:
+        with self.faults.call("runtime.commit", runtime_id), self._changed:
+            there = self.containers.get(runtime_id)
+            if there is None:
+                raise base.Absent(
+                    "The container cannot be committed: there is none."
+                )
+            if any(change.startswith("RUN ") for change in changes):
+                raise base.EngineError(
+                    "The container cannot be committed: RUN is not a valid "
+                    "change.",
+                    permanent=True,
+                )
+            self.commits.append((reference, there.name, there.state))
+            if self.images is not None:
+                self.images.add(reference)
+
     def execute(
         self, runtime_id: str, command: Sequence[str], timeout: float
     ) -> base.Executed:
@@ -263,12 +297,36 @@ class FakeRuntime(base.Runtime):
             self.executed.append((there.name, tuple(command)))
             return self._answer(tuple(command), timeout)
 
+    def show(self, set_id: str, files: Mapping[str, bytes]) -> None:
+        with self.faults.call("runtime.show", set_id), self._changed:
+            self.shown[set_id] = dict(files)
+
+    def place(self, runtime_id: str, files: Mapping[str, bytes]) -> None:
+        with self.faults.call("runtime.place", runtime_id), self._changed:
+            self._place(runtime_id, files)
+
+    def _place(self, runtime_id: str, files: Mapping[str, bytes]) -> None:
+        if self._get(runtime_id).state != "created":
+            raise AssertionError("files for a container that was started")
+        mounts = [bind.target for bind in self.configs[runtime_id].binds]
+        for path, data in files.items():
+            if problem := inputs.unwritable(path, mounts):
+                raise base.EngineError(
+                    f"The file {path} cannot be written: {problem}.",
+                    permanent=True,
+                )
+            self.placed.setdefault(runtime_id, {})[path] = data
+
     def run(
-        self, config: base.ContainerConfig, timeout: float
+        self,
+        config: base.ContainerConfig,
+        timeout: float,
+        files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> base.Executed:
         with self.faults.call("runtime.run", config.name), self._changed:
             runtime_id = self._create(config, anew=True)
             try:
+                self._place(runtime_id, files)
                 self._start(runtime_id)
                 command = (*(config.entrypoint or ()), *(config.command or ()))
                 self.executed.append((config.name, command))
@@ -308,6 +366,7 @@ class FakeRuntime(base.Runtime):
         with self.faults.call("runtime.group", set_id), self._changed:
             if resources is None:
                 self.shares.pop(set_id, None)
+                self.shown.pop(set_id, None)
                 self.boosted.discard(set_id)
                 self.groups.pop(set_id, None)
                 return None

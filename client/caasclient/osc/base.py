@@ -69,6 +69,21 @@ class Command(command.Command):
 class Lister(Command, command.Lister):
     """A command that shows a table."""
 
+    def add_limits(
+        self, parser: argparse.ArgumentParser, limit: int = 100
+    ) -> None:
+        """Options for how many are shown, and how much of each."""
+        parser.add_argument(
+            "--limit",
+            metavar="<count>",
+            type=int,
+            default=limit,
+            help=f"Show at most so many (default {limit})",
+        )
+        parser.add_argument(
+            "--long", action="store_true", help="Show more of each"
+        )
+
 
 class ShowOne(Command, command.ShowOne):
     """A command that shows one object."""

@@ -195,6 +195,84 @@ class Rates(Plain):
         )
 
 
+class Bytes(Plain):
+    """Bytes, in the largest unit of which there is one."""
+
+    def text(self, value: int) -> str:
+        size, units = float(value), ["B", "KiB", "MiB", "GiB", "TiB"]
+        while size >= 1024 and len(units) > 1:
+            size /= 1024
+            units.pop(0)
+        return f"{size:.0f} B" if units[0] == "B" else f"{size:.1f} {units[0]}"
+
+
+class Comma(Plain):
+    def text(self, value: list[str]) -> str:
+        return ", ".join(value)
+
+
+class Short(Plain):
+    """A digest, as far as it is told apart from others."""
+
+    def text(self, value: str) -> str:
+        return value[: len("sha256:") + 12]
+
+
+class Parts(Plain):
+    """What an index has in it."""
+
+    def text(self, value: list[dict[str, Any]]) -> str:
+        return "\n".join(
+            f"{each['platform'] or 'other'} {each['digest']}"
+            f" {Bytes(each['size'])}"
+            for each in value
+        )
+
+
+class Layers(Plain):
+    def text(self, value: list[dict[str, Any]]) -> str:
+        return "\n".join(
+            f"{each['digest']} {Bytes(each['size'])}"
+            + (" (missing in Glance)" if each["missing"] else "")
+            for each in value
+        )
+
+
+class Config(Plain):
+    """Of an image: what is set."""
+
+    def text(self, value: dict[str, Any]) -> str:
+        lines = []
+        for key, said in value.items():
+            if not said:
+                continue
+            if key in ("entrypoint", "command"):
+                lines.append(f"{key}: {shlex.join(said)}")
+            elif isinstance(said, dict):
+                lines += [f"{key}: {k}={v}" for k, v in sorted(said.items())]
+            elif isinstance(said, list):
+                lines += [f"{key}: {each}" for each in said]
+            else:
+                lines.append(f"{key}: {said}")
+        return "\n".join(lines)
+
+
+class Rules(Plain):
+    """Of retention, as they are given."""
+
+    def text(self, value: list[dict[str, Any]]) -> str:
+        return "\n".join(self.line(each) for each in value)
+
+    def line(self, each: dict[str, Any]) -> str:
+        words = [f"repository={each['repository']}", f"tag={each['tag']}"]
+        if each.get("keep_last"):
+            words.append(f"keep-last={each['keep_last']}")
+        if each.get("older_than_days"):
+            words.append(f"older-than={each['older_than_days']}")
+        words += [f"keep-tag={tag}" for tag in each.get("keep_tags") or ()]
+        return ",".join(words)
+
+
 class Usage(Plain):
     """``used`` of ``capacity``."""
 

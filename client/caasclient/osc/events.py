@@ -41,8 +41,8 @@ SHOW = columns.fields(
     details=columns.Mapping,
 )
 FILTERS = {
-    "object_type": "Only about these: set, host, image, flavor, quota or "
-    "keypair",
+    "object_type": "Only about these: set, host, image, namespace, flavor, "
+    "aggregate, quota, keypair or server-group",
     "object_id": "Only about the object with this id",
     "container": "Only about the container with this name or id",
     "action": "Only of this action, such as set.create; 'set.' or 'set.*' "
@@ -79,16 +79,7 @@ class ListEvent(base.Lister):
             action="store_true",
             help="List them in the order in which they happened",
         )
-        parser.add_argument(
-            "--limit",
-            metavar="<count>",
-            type=int,
-            default=100,
-            help="Show at most so many (default 100)",
-        )
-        parser.add_argument(
-            "--long", action="store_true", help="Show more of each"
-        )
+        self.add_limits(parser)
         return parser
 
     def take_action(

@@ -17,6 +17,9 @@ LIMITS = {
     "vcpus": "vcpus",
     "memory": "memory_mb",
     "disk": "disk_gb",
+    "images": "images_mb",
+    "server-groups": "server_groups",
+    "server-group-members": "server_group_members",
 }
 
 
@@ -77,7 +80,8 @@ class SetQuota(_OnProject, base.Lister):
         limits = {
             resource: value
             for option, resource in LIMITS.items()
-            if (value := getattr(parsed_args, option)) is not None
+            if (value := vars(parsed_args)[option.replace("-", "_")])
+            is not None
         }
         if not limits:
             options = ", ".join(f"--{option}" for option in LIMITS)

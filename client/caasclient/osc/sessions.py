@@ -83,16 +83,7 @@ class ListSession(base.Lister):
             action="store_true",
             help="In all projects (administrators)",
         )
-        parser.add_argument(
-            "--limit",
-            metavar="<count>",
-            type=int,
-            default=100,
-            help="Show at most so many (default 100)",
-        )
-        parser.add_argument(
-            "--long", action="store_true", help="Show more of each"
-        )
+        self.add_limits(parser)
         return parser
 
     def take_action(

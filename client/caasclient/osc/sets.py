@@ -39,12 +39,15 @@ SHOW = columns.fields(
     "containers",
     "description",
     "hostname",
+    "key_name",
+    "network",
     "sysctls",
     "metadata",
     "availability_zone",
     "desired",
     "project_id",
     "user_id",
+    "server_group_id",
     "reservation_id",
     "created_at",
     "launched_at",
@@ -218,6 +221,12 @@ class CreateSet(base.ShowOne):
         )
         parser.add_argument("--availability-zone", metavar="<zone>")
         parser.add_argument(
+            "--server-group",
+            metavar="<server-group>",
+            help="Group of sets that are to be on one host, or apart: name "
+            "or id",
+        )
+        parser.add_argument(
             "--hostname",
             metavar="<hostname>",
             help="Host name inside the containers (default: the set's name)",
@@ -241,6 +250,13 @@ class CreateSet(base.ShowOne):
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Sequence[Any]]:
         body = spec.body(parsed_args)
+        if parsed_args.server_group is not None:
+            group = base.found(
+                self.caas.find_server_group(
+                    parsed_args.server_group, ignore_missing=False
+                )
+            )
+            body["server_group"] = group.id
         made = self.caas.create_sets(**body)
         errors: list[str] = []
         if parsed_args.wait:

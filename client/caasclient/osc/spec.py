@@ -5,6 +5,7 @@ judge, and what is not given is left to its defaults.
 """
 
 import argparse
+import base64
 import json
 import sys
 from typing import Any
@@ -45,6 +46,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="<path>",
         help="Read all of it from a YAML or JSON file, '-' for standard "
         "input; other options win over what it says",
+    )
+    told = parser.add_argument_group(
+        "what its containers are told", "They find it in /run/caas."
+    )
+    told.add_argument(
+        "--user-data", metavar="<path>", help="File with user data"
+    )
+    told.add_argument(
+        "--key-name",
+        metavar="<key>",
+        help="Key pair of yours, for what takes authorized_keys",
+    )
+    parser.add_argument(
+        "--no-network", action="store_true", help="It gets no address"
     )
     options.add_arguments(
         parser.add_argument_group(
@@ -123,6 +138,9 @@ def body(args: argparse.Namespace) -> dict[str, Any]:
         ("flavor", args.flavor),
         ("availability_zone", args.availability_zone),
         ("hostname", args.hostname),
+        ("key_name", args.key_name),
+        ("user_data", _encoded(args.user_data)),
+        ("network", "none" if args.no_network else None),
         ("min_count", args.min),
         ("max_count", args.max),
     ):
@@ -136,6 +154,18 @@ def body(args: argparse.Namespace) -> dict[str, Any]:
         if key not in spec:
             raise exceptions.CommandError(f"Give {option}.")
     return spec
+
+
+def _encoded(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return base64.b64encode(file.read()).decode()
+    except OSError as error:
+        raise exceptions.CommandError(
+            f"{path} cannot be read: {error.strerror}."
+        ) from None
 
 
 def _containers(args: argparse.Namespace) -> list[dict[str, Any]]:

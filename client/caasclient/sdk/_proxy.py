@@ -12,14 +12,18 @@ from urllib import parse
 
 from openstack import exceptions, resource
 
-from caasclient.sdk import _inside, base, waiting
+from caasclient.sdk import _images, _inside, base, waiting
 from caasclient.sdk.containers import Container
 from caasclient.sdk.events import Event
 from caasclient.sdk.flavors import Flavor
 from caasclient.sdk.hosts import Host
+from caasclient.sdk.image_policies import ImagePolicy
+from caasclient.sdk.images import Image, Namespace
+from caasclient.sdk.jobs import Job
 from caasclient.sdk.keypairs import Keypair
 from caasclient.sdk.quotas import Quota
 from caasclient.sdk.revisions import Revision
+from caasclient.sdk.server_groups import ServerGroup
 from caasclient.sdk.services import Service
 from caasclient.sdk.sessions import Session
 from caasclient.sdk.sets import Set
@@ -27,7 +31,7 @@ from caasclient.sdk.sets import Set
 T = TypeVar("T", bound=base.Resource)
 
 
-class Proxy(_inside.Inside):
+class Proxy(_inside.Inside, _images.Images):
     api_version: ClassVar[str] = "1"
     # The URL in the catalog is that of version 1.  Asking there for versions
     # costs a request each time, and calls a service that is away a service
@@ -39,8 +43,13 @@ class Proxy(_inside.Inside):
         "event": Event,
         "flavor": Flavor,
         "host": Host,
+        "image": Image,
+        "job": Job,
         "keypair": Keypair,
+        "namespace": Namespace,
+        "image_policy": ImagePolicy,
         "quota": Quota,
+        "server_group": ServerGroup,
         "service": Service,
         "session": Session,
         "set": Set,
@@ -191,6 +200,18 @@ class Proxy(_inside.Inside):
     def set_history(self, value: str | Set) -> Iterator[Revision]:
         """What a set was made of, the latest first."""
         return self._list(Revision, base_path=_below(value, "/history"))
+
+    def set_inputs(self, value: str | Set) -> dict[str, Any]:
+        """What was handed into it: ``user_data`` and ``files`` (``path`` and
+        ``contents``), in base64, and the ``public_key`` of its key pair."""
+        item = self._get_resource(Set, value)
+        response = self.get(
+            f"{Set.base_path}/{item.id}/inputs",
+            microversion=Set._get_microversion(self),
+        )
+        exceptions.raise_from_response(response)
+        found: dict[str, Any] = response.json()["inputs"]
+        return found
 
     def revert_set(
         self,
@@ -416,6 +437,64 @@ class Proxy(_inside.Inside):
             {"signal": signal.upper().removeprefix("SIG")},
         )
 
+    # jobs
+
+    def commit_container(
+        self,
+        value: str | Set,
+        container: str | Container,
+        image: str,
+        **attrs: Any,
+    ) -> Job:
+        """Make an image of a container; :meth:`wait_for_job` waits for it.
+
+        :param image: where to, as ``namespace/repository:tag``.
+        :param attrs: ``message``, ``author``, ``pause`` (freeze it while its
+            files are read) and ``changes`` (lines of a Dockerfile).
+        """
+        response = self.post(
+            _below(value, f"/{_container(container)}/commit"),
+            json={"commit": {"image": image, **_given(**attrs)}},
+            microversion=Job._get_microversion(self),
+        )
+        exceptions.raise_from_response(response)
+        return Job.existing(
+            connection=self._get_connection(), **response.json()["job"]
+        )
+
+    def jobs(self, **query: Any) -> Iterator[Job]:
+        """List jobs, the newest first.
+
+        :param query: such as ``kind="commit"``, ``status="RUNNING"``,
+            ``set_id``, ``since`` (ISO 8601).
+        """
+        return self._list(Job, **query)
+
+    def get_job(self, value: str | Job) -> Job:
+        return self._get(Job, value)
+
+    def cancel_job(self, value: str | Job) -> None:
+        """Cancel a job that has not ended; it stays in the list."""
+        self._delete(Job, value, ignore_missing=False)
+
+    def wait_for_job(
+        self,
+        value: str | Job,
+        wait: float | None = 300,
+        callback: Callable[[Job], None] | None = None,
+    ) -> Job:
+        """Wait until a job is DONE.
+
+        :param wait: seconds, None for ever.
+        :param callback: called with the job, first as it is and then whenever
+            it has got further.
+        :raises: :class:`openstack.exceptions.ResourceFailure` with the reason
+            if it failed or was cancelled.
+        :raises: :class:`openstack.exceptions.ResourceTimeout`
+        """
+        job = value if isinstance(value, Job) else self.get_job(value)
+        return job.settle(self, wait, callback)
+
     # events
 
     def events(
@@ -488,6 +567,33 @@ class Proxy(_inside.Inside):
     ) -> None:
         self._delete(Flavor, value, ignore_missing=ignore_missing)
 
+    # server groups, by id
+
+    def server_groups(self, **query: Any) -> Iterator[ServerGroup]:
+        """:param query: ``name``, ``all_projects`` (operators) ..."""
+        return self._list(ServerGroup, **query)
+
+    def find_server_group(
+        self, name_or_id: str, ignore_missing: bool = True
+    ) -> ServerGroup | None:
+        """By id, else by name."""
+        return self._find(
+            ServerGroup, name_or_id, ignore_missing=ignore_missing
+        )
+
+    def get_server_group(self, value: str | ServerGroup) -> ServerGroup:
+        return self._get(ServerGroup, value)
+
+    def create_server_group(self, **attrs: Any) -> ServerGroup:
+        """:param attrs: ``name``, ``policy``, ``max_per_host``."""
+        return self._create(ServerGroup, **attrs)
+
+    def delete_server_group(
+        self, value: str | ServerGroup, ignore_missing: bool = True
+    ) -> None:
+        """Its sets stay."""
+        self._delete(ServerGroup, value, ignore_missing=ignore_missing)
+
     # key pairs, by name or id; user is an id, the connection's own if None
 
     def keypairs(self, **query: Any) -> Iterator[Keypair]:
@@ -520,6 +626,44 @@ class Proxy(_inside.Inside):
             ignore_missing=ignore_missing,
             params=_given(user_id=user),
         )
+
+    # image policies; project is an id, the connection's own if None, or
+    # "cloud" for what the cloud demands of all
+
+    def get_image_policy(self, project: str | None = None) -> ImagePolicy:
+        return self._get(ImagePolicy, self._project(project))
+
+    def update_image_policy(
+        self, project: str | None = None, **content: Any
+    ) -> ImagePolicy:
+        """Replace what is demanded of images.
+
+        :param content: ``bases``, ``sources``, ``max_size_mb``,
+            ``max_layer_mb``, ``max_layers``, ``rules``, ``keys``; what is
+            left out is not demanded any more.
+        """
+        policy = self._get_resource(ImagePolicy, self._project(project))
+        return policy.replace(self, content)
+
+    def delete_image_policy(self, project: str | None = None) -> None:
+        """Demand nothing any more."""
+        self._delete(ImagePolicy, self._project(project))
+
+    def check_image_policy(
+        self,
+        image: str,
+        project: str | None = None,
+        content: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """What the policies have against sets of an image.
+
+        :param image: as in a set.
+        :param content: as if this were demanded; None for what is.
+        :returns: ``image``, ``digest``, ``allowed`` and ``findings``, each
+            with ``rule``, ``level``, ``message`` and ``by``.
+        """
+        policy = self._get_resource(ImagePolicy, self._project(project))
+        return policy.check(self, image, content)
 
     # quotas; project is an id, the connection's own if None
 

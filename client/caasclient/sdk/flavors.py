@@ -28,4 +28,7 @@ class Flavor(base.Resource):
     disk_gb = resource.Body("disk_gb", type=int)
     #: Whether its sets may use CPU time that nobody else on the host wants.
     cpu_burst = resource.Body("cpu_burst", type=bool)
+    #: Whether all projects may use it.
+    public = resource.Body("public", type=bool)
+    extra_specs = resource.Body("extra_specs", type=dict)
     created_at = resource.Body("created_at")

@@ -23,6 +23,8 @@ class Host(base.Resource):
     #: Whether new sets are placed on it.
     enabled = resource.Body("enabled", type=bool)
     disabled_reason = resource.Body("disabled_reason")
+    #: Whether it counts as down whatever it reports, as operators say.
+    forced_down = resource.Body("forced_down", type=bool)
     availability_zone = resource.Body("availability_zone")
     #: ``vcpus``, ``memory_mb`` and ``disk_gb``.
     capacity = resource.Body("capacity", type=dict)

@@ -59,10 +59,16 @@ class Set(base.Resource):
     metadata = resource.Body("metadata", type=dict)
     #: Kernel parameters of its network and IPC namespaces.
     sysctls = resource.Body("sysctls", type=dict)
+    #: Name of the key pair that its containers are told of.
+    key_name = resource.Body("key_name")
+    #: ``auto``, or ``none`` for one without an address.
+    network = resource.Body("network")
     #: The zone asked for, or the zone of its host.
     availability_zone = resource.Body("availability_zone")
     #: ``[{"address": "10.89.0.7"}]``
     addresses = resource.Body("addresses", type=list)
+    #: Id of the server group it is in; None without one.
+    server_group_id = resource.Body("server_group_id")
     #: Common to the sets created by one request.
     reservation_id = resource.Body("reservation_id")
     #: The infra container and the business containers, as dicts with the

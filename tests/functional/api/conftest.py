@@ -14,7 +14,7 @@ def service(
 ) -> Iterator[Service]:
     """The API with an image app:1 and a flavor small."""
     made = Service(tmp_path, database_url, monkeypatch)
-    made.glance.add("app:1", b"app")
+    made.image("app:1")
     made.flavor()
     yield made
     made.stop()

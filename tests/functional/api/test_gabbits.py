@@ -10,6 +10,8 @@ from gabbi import handlers, suitemaker
 from tests.functional.service import Service
 
 FOLDER = pathlib.Path(__file__).parent.parent / "gabbits"
+#: In Glance, not taken apart yet.
+ARCHIVE = "0f2f0e0c-52bd-4b4f-9bb5-1de1a4b1a8f1"
 FILES = sorted(FOLDER.glob("*.yaml"))
 
 
@@ -17,11 +19,14 @@ FILES = sorted(FOLDER.glob("*.yaml"))
 def test_gabbit(service: Service, file: pathlib.Path) -> None:
     """One file is one test: its requests build on each other."""
     service.host("h1")
-    service.glance.add("app:2", b"two")
-    service.glance.add("twice:1")
-    service.glance.add("twice:1")
+    service.image("app:2")
+    service.image("twice:1")
+    service.image("twice:1")
     service.glance.add("vm:1", container_format="bare")
-    service.glance.add("theirs:1", owner="p2")
+    service.glance.add("archive:1", id=ARCHIVE, owner="p1")
+    service.image("theirs:1", owner="p2")
+    for tag in ("1", "2"):
+        service.image_of(f"shop/web:{tag}")
     suite = suitemaker.test_suite_from_dict(
         unittest.TestLoader(),
         file.stem,

@@ -65,21 +65,6 @@ ERRORS = [
     ),
     ("GET", "/v1/sets", {"headers": {VERSION: "caas 9.9"}}, 406, "1.0"),
     ("GET", "/v1/sets", {"headers": {VERSION: "caas x"}}, 400, "1.0"),
-    ("GET", "/pull/v1/images/x", {}, 404, "no image"),
-    (
-        "POST",
-        "/pull/v1/images/1b4bcb45-9b2a-4bb8-a2b3-8a5a3bd6ac43",
-        {},
-        405,
-        "GET",
-    ),
-    (
-        "GET",
-        "/pull/v1/images/1b4bcb45-9b2a-4bb8-a2b3-8a5a3bd6ac43",
-        {},
-        403,
-        "pull token",
-    ),
 ]
 
 

@@ -1,5 +1,7 @@
 """The longest that is allowed fits into every database."""
 
+import base64
+
 import pytest
 
 from tests import fixtures
@@ -7,6 +9,18 @@ from tests.functional.service import Service
 
 #: Four bytes in UTF-8, two units in UTF-16.
 WIDE = "\U0001f600"
+
+#: As much as can be handed into a set.
+HANDED = {
+    "user_data": "A" * 65532,
+    "files": [
+        {
+            "path": f"/{n}".ljust(255, "p"),
+            "contents": base64.b64encode(b"\xff" * 65536).decode(),
+        }
+        for n in range(5)
+    ],
+}
 
 
 @pytest.mark.parametrize("database", fixtures.DATABASES)
@@ -41,6 +55,7 @@ def test_the_longest_of_all(
         metadata={f"{n:03}" + letter * 252: letter * 255 for n in range(128)},
         max_count=10,
         containers=[container],
+        **HANDED,
     )
     assert made[9]["name"] == letter * 250 + "-10"
     assert made[9]["hostname"].endswith("-10")
@@ -51,6 +66,8 @@ def test_the_longest_of_all(
     for key, value in container.items():
         if key not in ("image", "mounts"):
             assert shown["containers"][1][key] == value
+    answer = service.request("GET", f"{path}/inputs")
+    assert answer.json["inputs"] == {**HANDED, "public_key": ""}
     used = service.request("GET", "/v1/quotas/p1").json["quota"]["resources"]
     assert used["memory_mb"]["used"] == 10 * 2**24
     answer = service.request("POST", "/v1/hosts/h1/disable", {})

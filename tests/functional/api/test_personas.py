@@ -1,5 +1,6 @@
 """Every route with every persona: who may do what stands in one table."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -34,6 +35,8 @@ sets.detail
         200    200    200     200   403     403      200       401
 sets.get
         200    200    200     200   403     403      404       401
+sets.show_inputs
+        403    200    200     200   403     403      404       401
 sets.update
         403    200    200     200   403     403      404       401
 sets.delete
@@ -68,6 +71,14 @@ containers.unpause
         403    202    202     202   403     403      404       401
 containers.signal
         403    202    202     202   403     403      404       401
+jobs.commit
+        403    202    202     202   403     403      404       401
+jobs.list
+        200    200    200     200   403     403      200       401
+jobs.get
+        200    200    200     200   403     403      404       401
+jobs.cancel
+        403    202    202     202   403     403      404       401
 containers.list
         200    200    200     200   403     403      200       401
 containers.list_of_set
@@ -80,6 +91,14 @@ events.list_of_set
         200    200    200     200   403     403      404       401
 events.get
         200    200    200     200   403     403      404       401
+image_policies.get
+        200    200    200     200   403     403      404       401
+image_policies.update
+        403    403    200     200   403     403      404       401
+image_policies.reset
+        403    403    204     204   403     403      404       401
+image_policies.check
+        400    400    400     400   403     403      404       401
 quotas.get
         200    200    200     200   403     403      404       401
 quotas.update
@@ -104,6 +123,58 @@ keypairs.create
         403    201    201     201   403     403      201       401
 keypairs.delete
         403    204    204     204   403     403      404       401
+server_groups.list
+        200    200    200     200   403     403      200       401
+server_groups.get
+        200    200    200     200   403     403      404       401
+server_groups.create
+        403    201    201     201   403     403      201       401
+server_groups.delete
+        403    204    204     204   403     403      404       401
+namespaces.list
+        200    200    200     200   403     403      200       401
+namespaces.get
+        200    200    200     200   403     403      404       401
+namespaces.create
+        403    201    201     201   403     403      201       401
+namespaces.update
+        403    200    200     200   403     403      404       401
+namespaces.delete
+        403    204    204     204   403     403      404       401
+namespaces.list_members
+        200    200    200     200   403     403      404       401
+namespaces.share
+        403    403    200     200   403     403      404       401
+namespaces.unshare
+        403    403    204     204   403     403      404       401
+retentions.get
+        200    200    200     200   403     403      404       401
+retentions.update
+        403    403    200     200   403     403      404       401
+retentions.preview
+        200    200    200     200   403     403      404       401
+retentions.rehearse
+        200    200    200     200   403     403      404       401
+images.list
+        200    200    200     200   403     403      200       401
+images.get
+        200    200    200     200   403     403      404       401
+images.history
+        200    200    200     200   403     403      404       401
+images.tree
+        200    200    200     200   403     403      404       401
+images.usage
+        200    200    200     200   403     403      404       401
+images.space
+        200    200    200     200   403     403      200       401
+images.tag
+        403    201    201     404   403     403      404       401
+images.delete
+        403    204    204     204   403     403      404       401
+images.restore
+        403    200    200     200   403     403      404       401
+images.look
+        403    202    202     404   403     403      404       401
 hosts.list
         403    403    403     200   403     403      403       401
 hosts.get
@@ -163,12 +234,24 @@ BODIES: dict[str, Any] = {
     "containers.add": {"container": {"name": "two", "image": "app:1"}},
     "containers.update": {"container": {"name": "other"}},
     "containers.signal": {"signal": "HUP"},
+    "image_policies.update": {"image_policy": {"max_layers": 9}},
+    "image_policies.check": {"check": {"image": "nothing"}},
     "quotas.update": {"quota": {"sets": 5}},
     "flavors.create": {
         "flavor": {"name": "big", "vcpus": 2, "memory_mb": 64, "disk_gb": 1}
     },
     "keypairs.create": {"keypair": {"name": "new"}},
+    "server_groups.create": {
+        "server_group": {"name": "near", "policy": "affinity"}
+    },
     "flavors.update": {"flavor": {"description": "changed"}},
+    "namespaces.create": {"namespace": {"name": "new"}},
+    "namespaces.update": {"namespace": {"description": "changed"}},
+    "namespaces.share": {"member": {"role": "pull"}},
+    "retentions.update": {"retention": {"rules": [{"keep_last": 9}]}},
+    "retentions.rehearse": {"retention": {"rules": [{"keep_last": 9}]}},
+    "images.tag": {"tag": {"name": "shop/web:stable"}},
+    "jobs.commit": {"commit": {"image": "web/app:2"}},
     "sessions.exec": {"session": {"command": ["ls"]}},
     "sessions.download": {"session": {"path": "/etc"}},
     "sessions.upload": {"session": {"path": "/tmp"}},
@@ -181,6 +264,7 @@ BODIES: dict[str, Any] = {
 MADE = {
     "flavors.create": "/v1/flavors/big",
     "keypairs.create": "/v1/keypairs/new",
+    "namespaces.create": "/v1/namespaces/new",
 }
 
 
@@ -205,6 +289,8 @@ def test_the_table_is_complete() -> None:
 def test_persona(service: Service, operation: Operation) -> None:
     """What is refused changes nothing."""
     got = {}
+    # whoever manages the cloud is not of the project
+    service.namespace("web", "p1", "p9")
     for persona, token in TOKENS.items():
         path = _path(service, operation)
         before = service.rows()
@@ -226,22 +312,27 @@ def _path(service: Service, operation: Operation) -> str:
         both = [{"name": n, "image": "app:1"} for n in ("app", "side")]
         [made] = service.create(containers=both)
         path = path.replace("{set_id}", made["id"])
-        if operation.name.startswith(("sessions.", "looks.")):
+        if operation.name.startswith(("sessions.", "looks.", "jobs.")):
             service.place(made["id"])
     if "{event_id}" in path:
         [made] = service.create()
         path = path.replace("{event_id}", service.event(made["id"]))
+    if "{job_id}" in path:
+        path = path.replace("{job_id}", service.job()["id"])
     if "{session_id}" in path:
         path = path.replace("{session_id}", service.session()["id"])
     if "{flavor}" in path:
         service.request("DELETE", "/v1/flavors/mine")
         service.flavor("mine")
+    if "{server_group_id}" in path:
+        path = path.replace("{server_group_id}", service.server_group())
     if "{keypair}" in path:
         service.request("DELETE", "/v1/keypairs/mine")
         service.request("POST", "/v1/keypairs", {"keypair": {"name": "mine"}})
     if "{host}" in path:
         service.request("DELETE", "/v1/hosts/h1")
         service.host("h1")
+    path = _path_of_images(service, operation, path)
     if operation.name == "looks.files":
         path += "?path=/etc"
     return path.format(
@@ -253,18 +344,38 @@ def _path(service: Service, operation: Operation) -> str:
     )
 
 
+def _path_of_images(service: Service, operation: Operation, path: str) -> str:
+    if "{image}" in path:
+        image_id = service.image_of(f"shop/web:{uuid.uuid4()}")
+        path = path.replace("{image}", image_id)
+        if operation.name == "images.restore":
+            service.request("DELETE", f"/v1/images/{image_id}")
+    if "{namespace}" in path:
+        name = f"n{uuid.uuid4().hex}"
+        service.namespace(name, "p1", "p7")
+        path = path.replace("{namespace}", name)
+        project = "p7" if operation.name == "namespaces.unshare" else "p8"
+        path = path.replace("{project_id}", project)
+    return path
+
+
 LISTS = [
     "/v1/sets",
     "/v1/sets/detail",
     "/v1/containers",
     "/v1/events",
     "/v1/sessions",
+    "/v1/images",
+    "/v1/namespaces",
+    "/v1/jobs",
 ]
 
 
 @pytest.mark.parametrize("path", LISTS)
 def test_lists_end_at_the_project(service: Service, path: str) -> None:
     service.session()
+    service.image_of()
+    service.job()
     noun = path.split("/")[2]
 
     def ask(token: str, query: str = "") -> tuple[int, int]:

@@ -15,13 +15,17 @@ from oslo_middleware import request_id
 
 from caas.api import app
 from caas.api.operation import Settings
+from caas.context import RequestContext
 from caas.core import changes
-from caas.core.deps import Deps
+from caas.core.deps import Deps, Kept
 from caas.model import spec
+from caas.model.images import Name
 from caas.policy import Policy
 from caas.store import sets
 from caas.store import tables as t
 from caas.store.engine import Store, utcnow
+from tests.functional.images import registry
+from tests.records import FakeRecords
 
 #: User -> roles. The project of all is "demo"; "other" has another one.
 USERS = {
@@ -40,6 +44,9 @@ QUOTA = {
     "millicpus": 10_000,
     "memory_mb": 10_240,
     "disk_gb": 100,
+    "image_bytes": 1 << 30,
+    "server_groups": 10,
+    "server_group_members": 10,
 }
 
 
@@ -66,7 +73,15 @@ class Cloud:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         #: As in the catalog; None: it is not there.
         self.caas_url: str | None = f"{self.url}/v1"
-        deps = Deps(store, lambda ctx, ids: self.notify(ids), Images(), QUOTA)
+        #: Where images are kept, see :meth:`push`.
+        self.records = FakeRecords()
+        deps = Deps(
+            store,
+            lambda ctx, ids: self.notify(ids),
+            Images(),
+            QUOTA,
+            kept=Kept(self.records, self.records),
+        )
         settings = Settings(response_validation="raise")
         self.caas = request_id.RequestId(app.make_app(deps, policy, settings))
         #: What settle makes of sets that are to run.
@@ -99,6 +114,21 @@ class Cloud:
             "OS_PROJECT_DOMAIN_ID": "default",
             "OS_REGION_NAME": "RegionOne",
         }
+
+    def push(self, image: registry.Image, name: str) -> None:
+        """Push an image, as the project demo."""
+        namespace, _, rest = name.partition("/")
+        repository, _, tag = rest.partition(":")
+        who = RequestContext(
+            user_id="member",
+            project_id=PROJECTS["demo"],
+            project_name="demo",
+            roles=USERS["member"],
+            overwrite=False,
+        )
+        registry.Registry(self.store, self.records, self.records).push(
+            image, tag, Name(namespace, repository), who
+        )
 
     def notify(self, ids: Iterable[str]) -> None:
         """Something else is wanted of the sets."""

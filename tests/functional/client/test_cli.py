@@ -305,6 +305,9 @@ def test_quotas(caas, small):
         "vcpus": (10, 0.5),
         "memory_mb": (10240, 64),
         "disk_gb": (100, 1),
+        "images_mb": (1024, 0),
+        "server_groups": (10, 0),
+        "server_group_members": (10, 0),
     }
     caas(
         *("quota", "set", "demo", "--sets", "5", "--vcpus", "1.5"),
@@ -478,3 +481,37 @@ def test_no_such_service(cloud, refused, monkeypatch):
     assert refused("set", "list").endswith(
         "public endpoint for caas service in RegionOne region not found"
     )
+
+
+def test_server_groups(caas, refused, small):
+    made = caas(
+        *("server", "group", "create", "near", "--policy", "anti-affinity"),
+        *("--max-per-host", "2", "-f", "json"),
+    ).json
+    assert (made["name"], made["max_per_host"]) == ("near", 2)
+    show = ("server", "group", "show", "near", "-f", "json")
+    assert caas(*show).json == made
+    web = caas(
+        *("set", "create", "web", *ONE, "--server-group", "near"),
+        *("-f", "json"),
+    ).json
+    assert web["server_group_id"] == made["id"]
+    assert caas(*show).json["members"] == [web["id"]]
+    listed = caas("server", "group", "list", "-f", "json").json
+    assert listed == [
+        {"ID": made["id"], "Name": "near", "Policy": "anti-affinity"}
+    ]
+    every = ("server", "group", "list", "--all-projects", "-f", "json")
+    [one] = caas(*every, user="admin").json
+    assert one["Project ID"] == made["project_id"]
+    said = refused("set", "create", "two", *ONE, "--server-group", "far")
+    assert "far" in said
+    said = refused(
+        *("server", "group", "create", "x", "--policy", "affinity"),
+        *("--max-per-host", "2"),
+    )
+    assert "Only anti-affinity policy supports rules." in said
+    caas("server", "group", "delete", made["id"])
+    assert "near" in refused("server", "group", "delete", "near")
+    shown = caas("set", "show", "web", "-f", "json").json
+    assert shown["server_group_id"] is None

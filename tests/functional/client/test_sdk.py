@@ -44,6 +44,29 @@ def test_life_of_a_set(connect, small):
         caas.delete_set(web, ignore_missing=False)
 
 
+def test_what_is_handed_into_a_set(connect, small):
+    caas = connect()
+    key = caas.create_keypair(name="mine")
+    files = [{"path": "/etc/motd", "contents": "aGk="}]
+    web = caas.create_set(
+        name="web",
+        user_data="eA==",
+        files=files,
+        key_name="mine",
+        network="none",
+        **SPEC,
+    )
+    assert (web.key_name, web.network) == ("mine", "none")
+    for one in (web, web.id):
+        assert caas.set_inputs(one) == {
+            "user_data": "eA==",
+            "files": files,
+            "public_key": key.public_key,
+        }
+    with pytest.raises(exceptions.NotFoundException):
+        caas.set_inputs("1b4bcb45-9b2a-4bb8-a2b3-8a5a3bd6ac43")
+
+
 def test_many(connect, small):
     caas = connect()
     made = caas.create_sets(name="web", min_count=5, **SPEC)

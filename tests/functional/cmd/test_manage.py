@@ -4,12 +4,13 @@ import json
 import pathlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from cryptography import fernet
 
 from caas.store import migration
+from tests.functional.glance import Glance
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -87,6 +88,7 @@ def test_purge_says_what_went(run: Run) -> None:
         "containers: 0 removed",
         "events: 0 removed",
         "sessions: 0 removed",
+        "jobs: 0 removed",
     ]
 
 
@@ -107,25 +109,40 @@ def test_status_tells_what_is_not_ready(run: Run) -> None:
         "Database": 2,
         "Pull keys": 2,
         "Message broker": 2,
+        "Images": 2,
     }
     assert "caas-manage db sync" in checks["Database"]["details"]
     assert "caas-manage pull_key" in checks["Pull keys"]["details"]
     assert "127.0.0.1:1" in checks["Message broker"]["details"]
 
 
+@pytest.fixture
+def glance() -> Iterator[Glance]:
+    made = Glance()
+    yield made
+    made.stop()
+
+
 def test_status_of_a_ready_controller(
-    run: Run, tmp_path: pathlib.Path
+    run: Run, tmp_path: pathlib.Path, glance: Glance
 ) -> None:
     run("caas-manage", "db", "sync")
     key = run("caas-manage", "pull_key").stdout
     (tmp_path / "more.conf").write_text(
         f"[DEFAULT]\ntransport_url = fake://\n[pull]\nkeys = {key}\n"
+        f"[glance]\nauth_type = none\nendpoint_override = {glance.url}\n"
     )
     done = run("caas-status", "upgrade", "check", "--json")
     results = {
         check["check"]: check["result"]
         for check in json.loads(done.stdout)["checks"]
     }
-    # fake:// cannot be asked, which is worth a warning
-    assert results == {"Database": 0, "Pull keys": 0, "Message broker": 1}
+    # fake:// cannot be asked, and this Glance has no filter, which is worth a
+    # warning each
+    assert results == {
+        "Database": 0,
+        "Pull keys": 0,
+        "Message broker": 1,
+        "Images": 1,
+    }
     assert done.returncode == 1

@@ -8,6 +8,7 @@ import pathlib
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from caasclient.sdk.streams import STDOUT, Data, Stream, StreamError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from caas import certificates
 from caas.agent.streams import server as agent_server
@@ -229,7 +231,7 @@ def whole(
             "key_file": settings.key_file,
         }
     )
-    service.glance.add("app:1", b"app")
+    service.image("app:1")
     service.flavor()
     [one] = service.create()
     made.set_id = one["id"]
@@ -545,3 +547,81 @@ def test_nobody_enters_the_infra_container(whole: Whole) -> None:
     [event] = answer.json["events"] or [None]
     assert event["action"] == "container.exec"
     assert event["container"] == "infra"
+
+
+def _terminal(whole: Whole) -> tuple[str, str, str]:
+    """Address of the page, and of the websocket, and the token."""
+    answer = whole.service.request(
+        "POST",
+        f"/compute/v2.1/servers/{whole.set_id}/remote-consoles",
+        {"remote_console": {"protocol": "vnc", "type": "novnc"}},
+        token="u1:p1:member",
+        headers={"OpenStack-API-Version": "compute 2.96"},
+    )
+    assert answer.status_int == 200, answer.text
+    url = answer.json["remote_console"]["url"]
+    page, _, secret = url.partition("#")
+    ident, _, token = secret.partition(":")
+    base = page.removesuffix("/terminal").replace("http", "ws", 1)
+    return page, f"{base}/v1/sessions/{ident}", token
+
+
+def test_a_terminal_in_a_browser(whole: Whole) -> None:
+    """Its token is enough, once; a page of the console itself may use it."""
+    with whole.console():
+        page, url, token = _terminal(whole)
+        with urllib.request.urlopen(page + "?title=x") as answer:
+            text, headers = answer.read().decode(), answer.headers
+        assert headers["Content-Type"] == "text/html; charset=utf-8"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'sha256-")
+        # nothing is fetched from elsewhere, and no address stands in it
+        assert "http:" not in text.replace("https:", "")
+        assert " src=" not in text
+        assert token not in text
+        how: dict[str, Any] = {
+            "origin": page.removesuffix("/terminal"),
+            "subprotocols": [
+                Subprotocol("caas-stream-v1"),
+                Subprotocol(f"caas-token.{token}"),
+            ],
+        }
+        with connect(url, **how) as socket:
+            assert json.loads(socket.recv()) == {"started": {}}
+            socket.send(b"\0hello")
+            assert socket.recv() == b"\1hello"
+            socket.send('{"eof": true}')
+            assert json.loads(socket.recv()) == {"exit": {"exit_code": 7}}
+        [asked] = whole.agent.asked
+        assert asked.arguments["tty"] is True
+        assert asked.arguments["command"][:2] == ["/bin/sh", "-c"]
+        for wrong in (how, {**how, "origin": "https://elsewhere.example.org"}):
+            with pytest.raises(InvalidStatus) as caught:
+                connect(url, **wrong)
+            assert caught.value.response.status_code == 403
+
+
+def test_other_sessions_need_their_user(whole: Whole) -> None:
+    """A token alone, with none of Keystone, opens only terminals."""
+    with whole.console():
+        session = whole.ask()
+        _page, url, _token = _terminal(whole)
+        for address, token in (
+            (session["url"], session["token"]),
+            (url, session["token"]),
+            (url, "x"),
+        ):
+            with pytest.raises(InvalidStatus) as caught:
+                connect(
+                    address,
+                    subprotocols=[
+                        Subprotocol("caas-stream-v1"),
+                        Subprotocol(f"caas-token.{token}"),
+                    ],
+                )
+            # they come as nobody, and it is somebody's
+            assert caught.value.response.status_code == 403
+        assert whole.session(session["id"])["status"] == "PENDING"
+        assert "it was given to another user." in whole.refusals()[0]

@@ -29,7 +29,7 @@ def service(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Service]:
     made = Service(tmp_path, database_url, monkeypatch)
-    made.glance.add("app:1", b"app")
+    made.image("app:1")
     made.flavor()
     yield made
     made.stop()

@@ -62,7 +62,7 @@ def check_books(cloud):
     held = [item.content.held() for item in items]
     assert used == {
         "sets": len(items),
-        **{r: sum(h[r] for h in held) for r in used if r != "sets"},
+        **{r: sum(h.get(r, 0) for h in held) for r in used if r != "sets"},
     }
     return items
 

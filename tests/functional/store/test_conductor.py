@@ -3,6 +3,7 @@
 import contextlib
 import random
 import threading
+from unittest import mock
 
 import pytest
 import sqlalchemy as sa
@@ -162,6 +163,46 @@ def test_a_freed_address_rests(store):
         # all but the two that are in use, however often the pool turns
         assert len(rest) == 12
         assert addresses.take(conn, "p", network, (), ["z"]) == {}
+
+
+def test_an_address_of_before_is_kept(store):
+    """Another conductor may have placed a set whose lease ran out."""
+    network = Network.from_conf(NetworkConf(cidr="10.0.0.0/28")).cidr
+    with store.writer() as conn:
+        addresses.ensure_pool(conn, "p", network)
+        before = addresses.take(conn, "p", network, (), ["a", "b"])
+        after = addresses.take(conn, "p", network, (), ["b", "c"])
+        assert after["b"] == before["b"]
+        assert len({*before.values(), *after.values()}) == 3
+        assert addresses.take(conn, "p", network, (), ["a"]) == {
+            "a": before["a"]
+        }
+
+
+def test_a_conductor_that_slept_takes_no_address_from_a_set(store):
+    """It finds that it has lost the set, and gives back only its own."""
+    cloud, slow = Cloud(store), Cloud(store, "c2")
+    cloud.host("h1")
+    (item,) = cloud.ask()
+    commit = slow.worker._commit
+
+    def late(batch, plan):
+        # longer than its lease
+        for each in (cloud, slow):
+            each.later(60)
+        cloud.report("h1")
+        cloud.worker.work([item.id])
+        return commit(batch, plan)
+
+    with mock.patch.object(slow.worker, "_commit", late):
+        slow.worker.work([item.id])
+    item = cloud.get(item.id)
+    assert item.host_id
+    assert item.incarnation == 1
+    (kept,) = cloud.rows(tables.addresses)
+    assert kept.address == item.address
+    (host,) = cloud.rows(tables.hosts)
+    assert host.used_sets == 1
 
 
 def test_only_one_report_of_those_at_once_is_taken_in(store):

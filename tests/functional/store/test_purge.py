@@ -114,6 +114,27 @@ def _session(store: Store, at: datetime.datetime) -> None:
         )
 
 
+def _job(store: Store, ended_at: datetime.datetime | None) -> str:
+    ident = str(uuid.uuid4())
+    at = utcnow()
+    _insert(
+        store,
+        tables.jobs,
+        id=ident,
+        kind="commit",
+        project_id="p",
+        user_id="u",
+        subject=ident,
+        state="running",
+        lease_until=at,
+        deadline=at,
+        created_at=at,
+        updated_at=at,
+        ended_at=ended_at,
+    )
+    return ident
+
+
 def _ids(store: Store, table: sa.Table, column: str = "id") -> set[str]:
     with store.reader() as conn:
         return set(conn.execute(sa.select(table.c[column])).scalars())
@@ -133,10 +154,11 @@ def test_purge(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         _session(store, at)
     stays = {_set(store, deleted_at=young), _set(store, deleted_at=None)}
     event = _event(store, at=young)
+    jobs = {_job(store, ended_at=at) for at in (old, young, None)}
 
     before = now - datetime.timedelta(days=30)
     assert purge.purge(store, before, before) == (
-        {"sets": 3, "containers": 6, "events": 3, "sessions": 2},
+        {"sets": 3, "containers": 6, "events": 3, "sessions": 2, "jobs": 1},
         True,
     )
     assert _ids(store, tables.sets) == stays
@@ -144,6 +166,8 @@ def test_purge(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _ids(store, tables.history, "set_id") == stays
     assert _ids(store, tables.events) == {event}
     assert len(_ids(store, tables.sessions)) == 1
+    assert len(_ids(store, tables.jobs)) == 2
+    assert _ids(store, tables.jobs) < jobs
     assert _ids(store, tables.recordings, "session_id") == _ids(
         store, tables.sessions
     )

@@ -24,8 +24,10 @@ from tests.system.drivers.conftest import (  # noqa: F401 - fixtures
     api,
     busybox_tar,
     docker_url,
+    registry,
     remove_groups,
     run_id,
+    started_registry,
 )
 
 
@@ -37,7 +39,7 @@ def network() -> str:
 
 def put_image(engine: docker.APIClient) -> spec.ImageRef:
     """A busybox image under the name the agent looks for."""
-    digest = f"sha512:{secrets.token_hex(64)}"
+    digest = f"sha256:{secrets.token_hex(32)}"
     repository, _, tag = reference(digest).rpartition(":")
     engine.import_image_from_data(
         busybox_tar(), repository=repository, tag=tag
@@ -141,20 +143,29 @@ class Dockerd:
         self.name = name
         self.api = docker.APIClient(self.url, version="1.40", timeout=60)
         self._process: subprocess.Popen[bytes] | None = None
+        self._shared = False
 
     @property
     def pid(self) -> int:
         return int((self.path / "d.pid").read_text())
 
-    def start(self, *flags: str, bridge: str = "none") -> None:
-        """:param bridge: "" for one of its own, docker0."""
+    def start(
+        self, *flags: str, bridge: str = "none", shared: bool = False
+    ) -> None:
+        """:param bridge: "" for one of its own, docker0.
+        :param shared: in the network namespace of the tests, so that it can
+            reach what listens on the loopback there.
+        """
+        # without a bridge it removes docker0, so not in ours
+        apart = ["unshare", "--net"]
+        if shared:
+            apart, bridge = [], self._own_bridge()
         for pid in ("d.pid", "exec/containerd/containerd.pid"):
             (self.path / pid).unlink(missing_ok=True)
         with (self.path / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    # without a bridge it removes docker0, so not in ours
-                    *("unshare", "--net", "dockerd"),
+                    *(*apart, "dockerd"),
                     f"--data-root={self.path}/data",
                     f"--exec-root={self.path}/exec",
                     f"--pidfile={self.path}/d.pid",
@@ -173,6 +184,20 @@ class Dockerd:
                 start_new_session=True,
             )
         until(self._answers, 60)
+
+    def _own_bridge(self) -> str:
+        name = f"cd{self.name[-8:]}"
+        # not by what /sys shows: that may be of another network namespace
+        if not self._shared:
+            # of the addresses set aside for benchmarks of networks
+            address = f"198.18.{secrets.randbelow(256)}.1/28"
+            for args in (
+                ["link", "add", name, "type", "bridge"],
+                ["address", "add", address, "dev", name],
+            ):
+                subprocess.run(["ip", *args], check=True)
+        self._shared = True
+        return name
 
     def _answers(self) -> bool:
         try:
@@ -213,7 +238,7 @@ class Dockerd:
             shutil.rmtree(self.path)
             return
         if self._process.poll() is not None:
-            self.start()
+            self.start(shared=self._shared)
         for there in self.api.containers(all=True, quiet=True):
             self.api.remove_container(there["Id"], force=True, v=True)
         self.end(signal.SIGTERM)
@@ -227,6 +252,10 @@ class Dockerd:
             if place.startswith(str(self.path)):
                 subprocess.run(["umount", place], check=True)
         shutil.rmtree(self.path)
+        if self._shared:
+            subprocess.run(
+                ["ip", "link", "delete", self._own_bridge()], check=True
+            )
         remove_groups(self.name)
 
 

@@ -56,6 +56,8 @@ class Host:
         self.api = api
         self.options = options
         self.image = image
+        #: leave to, in what is wanted
+        self.pull: wire.Pull | None = None
         self.network = network
         self.path = path
         self.conductor = Conductor()
@@ -103,6 +105,7 @@ class Host:
         fields.setdefault("command", ("sleep", "1000"))
         return wire.WantedContainer(
             id=f"id-{name}",
+            pull=self.pull,
             spec=spec.ContainerSpec(
                 name=name,
                 image=self.image,

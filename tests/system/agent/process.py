@@ -17,7 +17,7 @@ from caas import conf as caas_conf
 from caas.agent import main, state
 from caas.agent.hands import Drivers
 from caas.agent.logs import of_host
-from caas.drivers.image.archive import ArchiveImage
+from caas.drivers.image.registry import RegistryImage
 from caas.drivers.network.bridge import BridgeNetwork
 from caas.drivers.runtime.docker import DockerRuntime
 from caas.drivers.volume.directory import DirectoryVolume
@@ -39,7 +39,7 @@ def drivers(conf: cfg.ConfigOpts) -> Drivers:
         DockerRuntime(conf),
         BridgeNetwork(conf),
         DirectoryVolume(conf),
-        ArchiveImage(conf),
+        RegistryImage(conf),
     )
 
 

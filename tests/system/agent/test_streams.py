@@ -609,9 +609,11 @@ def test_a_copy_that_is_stuck_ends_with_its_client(host, tmp_path):
             one = host.change(one, containers=paused)
             until(lambda: door.sets.seen(one.id, 1)[0].state == "paused")
             head = tarfile.TarInfo("big")
-            head.size = 5_000_000
+            head.size = 5 * 10**7
             sender = threading.Thread(
-                target=_send_all, args=(stream, head.tobuf() + bytes(10**7))
+                target=_send_all,
+                # more than the buffers of sockets may grow to
+                args=(stream, head.tobuf() + bytes(6 * 10**7)),
             )
             sender.start()
             # it is stuck as soon as all buffers are full

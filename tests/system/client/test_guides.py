@@ -1,5 +1,6 @@
 """What the guides of the client show works as it stands there."""
 
+import itertools
 import os
 import pathlib
 import re
@@ -7,9 +8,11 @@ import shlex
 import shutil
 import subprocess
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import yaml
 
 from tests.openstack_cli import openstack
 from tests.system.conftest import REPO, Stack
@@ -17,10 +20,13 @@ from tests.system.conftest import REPO, Stack
 USER = REPO / "doc" / "source" / "user"
 #: Stands for the id of an event.
 EVENT = "4a0f6b0e-6f0c-4f43-8a52-0d7e6a1d3c11"
+#: And of a job.
+JOB = "9b7c1d0e-52f4-4c2b-8f1b-6f3a0c2d7e55"
 #: Commands for administrators.
 ADMIN = re.compile(
     r"caas (host|service|flavor (create|update|delete)|quota (set|reset))"
-    r"|--all-projects|quota show demo"
+    r"|--all-projects|quota show demo|image delete --purge"
+    r"|retention set|member (add|list|remove)|--(public|private)( |$)"
 )
 
 
@@ -95,8 +101,11 @@ def test_command_line(
     )
     for line in lines:
         line = line.replace(EVENT, event["ID"]).replace("~", str(tmp_path))
-        if "host delete" in line:
-            continue  # it is up
+        if "host delete" in line or "job cancel" in line:
+            continue  # it is up; it has ended
+        if JOB in line:
+            [job] = stack.openstack("caas", "job", "list", "--limit", "1")
+            line = line.replace(JOB, job["ID"])
         env = environment("caas-admin" if ADMIN.search(line) else "caas-demo")
         words = shlex.split(line.replace("node-1", host), comments=True)
         if "|" in words:
@@ -105,6 +114,65 @@ def test_command_line(
         else:
             ran = openstack(*words[1:], env=env)
             assert ran.code == 0, f"{line}\n{ran.err}"
+
+
+def _clear(stack: Stack) -> None:
+    """What the guide makes of images is not there."""
+    for name, deleted in itertools.product(
+        ("demo/shop:", "demo/web:"), ([], ["--deleted"])
+    ):
+        for each in stack.openstack("caas", "image", "list", name, *deleted):
+            stack.openstack_raw(
+                *("caas", "image", "delete", "--purge", each["ID"]),
+                cloud="caas-admin",
+            )
+    for name in ("team-a", "team-sdk"):
+        stack.openstack_raw("caas", "namespace", "delete", name)
+
+
+@pytest.fixture
+def _image(stack: Stack) -> Iterator[None]:
+    """The image of the stack, as ``demo/web:1``."""
+    _clear(stack)
+    registry = f"127.0.0.1:{stack.settings['QUICKSTART_REGISTRY_PORT']}"
+    clouds = yaml.safe_load((stack.path / "clouds.yaml").read_text())
+    auth = clouds["clouds"]["caas-demo"]["auth"]
+    login = f"{auth['username']}:{auth['password']}"
+    until = time.monotonic() + 120
+    while True:
+        # the stack's is an archive that becomes an image by itself
+        done = subprocess.run(
+            [
+                *("skopeo", "copy", "--quiet"),
+                *("--src-tls-verify=false", "--dest-tls-verify=false"),
+                *("--src-creds", login, "--dest-creds", login),
+                f"docker://{registry}/admin/quickstart:1",
+                f"docker://{registry}/demo/web:1",
+            ],
+            check=False,
+        )
+        if not done.returncode:
+            break
+        assert time.monotonic() < until
+        time.sleep(1)
+    yield
+    _clear(stack)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("_image")
+def test_managing_images(
+    environment: Callable[[str], dict[str, str]],
+) -> None:
+    text = "".join(blocks("managing-images.rst", "console"))
+    lines = re.findall(
+        r"^\$ (openstack caas .*)$", text.replace("\\\n", " "), re.M
+    )
+    assert len(lines) > 20
+    for line in lines:
+        env = environment("caas-admin" if ADMIN.search(line) else "caas-demo")
+        ran = openstack(*shlex.split(line)[1:], env=env)
+        assert ran.code == 0, f"{line}\n{ran.err}"
 
 
 @pytest.mark.timeout(600)

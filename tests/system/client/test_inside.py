@@ -164,7 +164,8 @@ def shell(cloud: Cloud, one: dict[str, Any]) -> Iterator[Stream]:
 @pytest.fixture
 def _whole_again(stack: Stack) -> Iterator[None]:
     yield
-    stack.quickstart("start")
+    if not stack.whole():
+        stack.quickstart("start")
 
 
 def _sleeping(engines: Engines, set_id: str) -> bool:
@@ -208,7 +209,7 @@ def test_a_killed_process_is_noticed_and_nothing_is_left(
     with pytest.raises(StreamError):
         list(shell)
     assert time.monotonic() - began < SOON
-    stack.quickstart("start")
+    stack.quickstart("start", victim)
     wait_for(
         "the command to be ended", lambda: not _sleeping(engines, one["id"])
     )

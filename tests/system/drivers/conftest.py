@@ -4,6 +4,7 @@ Every name made here holds an id of this run, so that runs side by side and
 the engine's other users are left alone.
 """
 
+import contextlib
 import io
 import os
 import pathlib
@@ -13,10 +14,12 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import docker
+import docker.errors
 import pytest
 from oslo_config import cfg
 
 from caas import conf as caas_conf
+from tests.system.plain_registry import Registry
 
 BUSYBOX = os.environ.get("CAAS_TEST_BUSYBOX", "/bin/busybox")
 
@@ -77,6 +80,21 @@ def image(api: docker.APIClient, run_id: str) -> Iterator[str]:
     api.remove_image(name, force=True)
 
 
+@pytest.fixture
+def forget(api: docker.APIClient) -> Iterator[Callable[[str], str]]:
+    """Have an image removed after the test."""
+    names: list[str] = []
+
+    def forget(name: str) -> str:
+        names.append(name)
+        return name
+
+    yield forget
+    for name in names:
+        with contextlib.suppress(docker.errors.ImageNotFound):
+            api.remove_image(name, force=True)
+
+
 @pytest.fixture(scope="session")
 def make_conf(
     tmp_path_factory: pytest.TempPathFactory, docker_url: str, run_id: str
@@ -103,6 +121,22 @@ def make_conf(
         return conf
 
     return make
+
+
+@pytest.fixture(scope="session")
+def started_registry(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Registry]:
+    made = Registry(tmp_path_factory.mktemp("registry"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def registry(started_registry: Registry) -> Registry:
+    """One that nothing has been asked of."""
+    started_registry.reset()
+    return started_registry
 
 
 def remove_groups(root: str) -> None:

@@ -1,413 +1,300 @@
-"""What every image driver does, and real downloads into a real engine."""
+"""What every image driver does, and real pulls by a real engine."""
 
 import contextlib
-import dataclasses
-import gzip
-import hashlib
-import http.server
-import io
-import json
 import pathlib
-import tarfile
+import shutil
+import socket
 import threading
-import uuid
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import docker
 import pytest
+import requests
 
 from caas.drivers.image import base
-from caas.drivers.image.archive import ArchiveImage
+from caas.drivers.image import registry as registry_driver
 from caas.drivers.image.fake import FakeImage
+from caas.drivers.image.registry import RegistryImage
 from caas.drivers.runtime.docker import DockerRuntime
-from caas.model import spec, wire
+from caas.model import spec
 from tests.system.drivers.conftest import busybox_tar
 from tests.system.drivers.test_runtime import kit_of
-
-
-@dataclasses.dataclass
-class Served:
-    """An image at the API, and how the API is to behave about it."""
-
-    data: bytes
-    token: str = "good"
-    status: int = 200
-    cut_after: int | None = None
-    length: bool = True
-    gate: threading.Event | None = None
-    requests: int = 0
-    digest: str = ""
-    size: int | None = None
-    id: str = dataclasses.field(default_factory=lambda: str(uuid.uuid4()))
-
-    def ref(self) -> spec.ImageRef:
-        digest = (
-            self.digest or f"sha512:{hashlib.sha512(self.data).hexdigest()}"
-        )
-        size = len(self.data) if self.size is None else self.size
-        return spec.ImageRef(
-            ref="web:1", id=self.id, digest=digest, name="web:1", size=size
-        )
-
-    def pull(self, token: str = "good") -> wire.Pull:
-        return wire.Pull(image_id=self.id, token=token)
-
-
-class Api:
-    """The part of caas-api that hosts pull from."""
-
-    def __init__(self) -> None:
-        self.images: dict[str, Served] = {}
-        self.paths: list[str] = []
-        api = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                api.paths.append(self.path)
-                image = api.images[self.path.rpartition("/")[2]]
-                image.requests += 1
-                status = image.status
-                if self.headers["X-Caas-Pull-Token"] != image.token:
-                    status = 403
-                self.send_response(status)
-                if image.length:
-                    size = len(image.data) if status == 200 else 0
-                    self.send_header("Content-Length", str(size))
-                self.end_headers()
-                if status != 200:
-                    return
-                if image.gate:
-                    half = len(image.data) // 2
-                    self.wfile.write(image.data[:half])
-                    assert image.gate.wait(20)
-                    self.wfile.write(image.data[half:])
-                    return
-                with contextlib.suppress(OSError):
-                    self.wfile.write(image.data[: image.cut_after])
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), Handler
-        )
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(
-            target=self._server.serve_forever, daemon=True
-        ).start()
-
-    def add(self, data: bytes, **how: Any) -> Served:
-        image = Served(data, **how)
-        self.images[image.id] = image
-        return image
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+from tests.system.plain_registry import Fault, Pushed, Registry, layer
 
 
 @pytest.fixture
-def pulls() -> Iterator[Api]:
-    api = Api()
-    yield api
-    api.close()
-
-
-@pytest.fixture
-def driver(make_conf, pulls: Api) -> ArchiveImage:
-    return ArchiveImage(
-        make_conf(pull__endpoint=pulls.endpoint + "/", pull__timeout=2)
+def driver(
+    make_conf: Callable[..., Any],
+    registry: Registry,
+    api: docker.APIClient,
+) -> Iterator[RegistryImage]:
+    before = {name for one in api.images() for name in one["RepoTags"] or ()}
+    yield RegistryImage(
+        make_conf(pull__endpoint=registry.endpoint + "/", pull__timeout=2)
     )
-
-
-@pytest.fixture
-def spool(driver: ArchiveImage) -> pathlib.Path:
-    return driver._spool
-
-
-@pytest.fixture
-def saved(api: docker.APIClient) -> Iterator[Callable[..., bytes]]:
-    """Make an archive as docker save does, of an image nobody has."""
-    loaded: list[str] = []
-
-    def make(**changes: Any) -> bytes:
-        mark = uuid.uuid4().hex
-        name = f"caas.test/tenant:{mark}"
-        made = api.import_image_from_data(
-            busybox_tar(mark),
-            repository="caas.test/tenant",
-            tag=mark,
-            changes=[f"LABEL mark={mark}", 'CMD ["sleep", "1000"]'],
-        )
-        assert "error" not in made
-        data = b"".join(api.get_image(name))
-        api.remove_image(name, force=True)
-        loaded.append(
-            base.reference(f"sha512:{hashlib.sha512(data).hexdigest()}")
-        )
-        return data
-
-    yield make
-    for reference in loaded:
-        with contextlib.suppress(docker.errors.ImageNotFound):
-            api.remove_image(reference, force=True)
+    for one in api.images():
+        for name in set(one["RepoTags"] or ()) - before:
+            if name.startswith("caas.local/image:"):
+                with contextlib.suppress(docker.errors.ImageNotFound):
+                    api.remove_image(name, force=True)
 
 
 def quiet(sentence: str) -> None:
     """Nobody asks how far it is."""
 
 
-@pytest.fixture(params=["fake", "archive"])
-def image(request: pytest.FixtureRequest, driver: ArchiveImage) -> base.Image:
+def names(api: docker.APIClient, marks: str) -> set[str]:
+    """What the engine calls images, of tags or of digests."""
+    return {name for one in api.images() for name in one[marks] or ()}
+
+
+def until(condition: Callable[[], Any]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture(params=["fake", "registry"])
+def image(request: pytest.FixtureRequest, driver: RegistryImage) -> base.Image:
     return FakeImage() if request.param == "fake" else driver
 
 
-def test_ensure_and_again(
-    image: base.Image, pulls: Api, saved: Callable[..., bytes]
-) -> None:
-    there = pulls.add(saved())
+def test_ensure_and_again(image: base.Image, registry: Registry) -> None:
+    there = registry.push([layer()])
     said: list[str] = []
-    assert image.present(there.ref().digest) is None
-    reference = image.ensure(there.ref(), there.pull(), said.append)
+    assert image.present(there.digest) is None
+    reference = image.ensure(there.ref, there.pull(), said.append)
     assert said
-    assert image.present(there.ref().digest) == reference
-    # no leave is needed for what is there
+    assert image.present(there.digest) == reference
+    # no leave is needed for what is there, and nothing moves
+    registry.reset()
     said.clear()
-    assert image.ensure(there.ref(), None, said.append) == reference
+    assert image.ensure(there.ref, None, said.append) == reference
     assert not said
-    assert there.requests <= 1
+    assert not registry.asked
 
 
-def test_no_leave(image: base.Image, pulls: Api) -> None:
-    there = pulls.add(b"never asked for")
+def test_no_leave(image: base.Image, registry: Registry) -> None:
+    there = registry.push([layer(10)])
     with pytest.raises(base.ImageError) as error:
-        image.ensure(there.ref(), None, quiet)
+        image.ensure(there.ref, None, quiet)
     assert error.value.expired
     assert not error.value.permanent
+    assert not registry.asked
 
 
-def test_one_download_for_many(
-    image: base.Image, pulls: Api, saved: Callable[..., bytes]
-) -> None:
-    there = pulls.add(saved())
+def test_one_download_for_many(image: base.Image, registry: Registry) -> None:
+    there = registry.push([layer()])
     references: list[str] = []
 
     def work() -> None:
-        references.append(image.ensure(there.ref(), there.pull(), quiet))
+        references.append(image.ensure(there.ref, there.pull(), quiet))
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
+    threads = [threading.Thread(target=work) for _ in range(10)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert len(references) == 8
+    assert len(references) == 10
     assert len(set(references)) == 1
     if isinstance(image, FakeImage):
-        assert len(image.downloads) == 1
+        assert image.downloads == [there.digest]
     else:
-        assert there.requests == 1
+        assert len(registry.asked) == len(set(registry.asked)) == 3
+        assert registry.moved[there.layers[0]] == there.sizes[0]
+
+
+def test_only_missing_layers_move(
+    driver: RegistryImage, registry: Registry
+) -> None:
+    common = layer(2_000_000)
+    base_image = registry.push([common], "web/base")
+    on_top = registry.push([common, layer(50_000)], "web/app")
+    driver.ensure(base_image.ref, base_image.pull(), quiet)
+    registry.reset()
+    driver.ensure(on_top.ref, on_top.pull(), quiet)
+    assert on_top.layers[0] not in registry.asked
+    assert registry.moved[on_top.layers[1]] == on_top.sizes[1]
+    assert sum(registry.moved.values()) < on_top.sizes[1] + 5000
 
 
 def test_waiters_are_told_how_far_it_is(
-    driver: ArchiveImage, pulls: Api, saved: Callable[..., bytes]
+    driver: RegistryImage, registry: Registry
 ) -> None:
+    there = registry.push([layer(3_000_000)])
     gate = threading.Event()
-    there = pulls.add(saved(), gate=gate)
+    registry.faults[there.layers[0]] = Fault(gate=gate)
     said: dict[int, list[str]] = {0: [], 1: []}
     threads = [
         threading.Thread(
             target=driver.ensure,
-            args=(there.ref(), there.pull(), said[number].append),
+            args=(there.ref, there.pull(), said[number].append),
         )
         for number in range(2)
     ]
     for thread in threads:
         thread.start()
-    deadline = threading.Event()
-    for _ in range(1000):
-        if all(said.values()):
-            break
-        deadline.wait(0.01)
-    assert all(said.values()), said
-    assert "MB" in said[0][0]
+    until(lambda: all(said.values()))
     gate.set()
     for thread in threads:
         thread.join(60)
-    assert driver.present(there.ref().digest)
+    assert all("MB, 0 of 1 layers" in told[0] for told in said.values())
+    assert driver.present(there.digest)
 
 
-def test_a_loaded_image_runs(
-    driver: ArchiveImage,
-    pulls: Api,
-    saved: Callable[..., bytes],
-    make_conf,
+def test_a_pulled_image_runs(
+    driver: RegistryImage, registry: Registry, make_conf: Callable[..., Any]
 ) -> None:
-    there = pulls.add(saved())
-    reference = driver.ensure(there.ref(), there.pull(), quiet)
-    assert pulls.paths == [f"/pull/v1/images/{there.id}"]
+    there = registry.push([busybox_tar("pulled"), layer(10)])
+    reference = driver.ensure(there.ref, there.pull(), quiet)
     with kit_of(DockerRuntime(make_conf()), reference) as kit:
         started = kit.runtime.start(kit.business("a", infra_id=kit.infra()))
         assert started.state == "running"
 
 
-def test_a_tenant_cannot_name_images(
-    driver: ArchiveImage,
-    pulls: Api,
-    saved: Callable[..., bytes],
-    api: docker.APIClient,
-    image_names: Callable[[], set[str]],
+def test_the_only_name_is_ours(
+    driver: RegistryImage, registry: Registry, api: docker.APIClient
 ) -> None:
-    """Neither those of others nor its own."""
-    before = image_names()
-    there = pulls.add(saved())
-    with tarfile.open(fileobj=io.BytesIO(there.data)) as archive:
-        manifest = json.loads(archive.extractfile("manifest.json").read())
-    assert manifest[0]["RepoTags"][0].startswith("caas.test/tenant:")
-    reference = driver.ensure(there.ref(), there.pull(), quiet)
-    assert image_names() - before == {reference}
+    tags = names(api, "RepoTags")
+    there = registry.push([layer(10)])
+    reference = driver.ensure(there.ref, there.pull(), quiet)
+    assert names(api, "RepoTags") - tags == {reference}
+    assert not [n for n in names(api, "RepoDigests") if "caas.pull" in n]
 
 
-@pytest.fixture
-def image_names(api: docker.APIClient) -> Callable[[], set[str]]:
-    def names() -> set[str]:
-        return {
-            tag
-            for found in api.images()
-            for tag in found["RepoTags"] or ()
-            if "caas.test/busybox" not in tag
-        }
-
-    return names
-
-
-def as_docker_25(data: bytes) -> bytes:
-    """The same image in the layout that docker save has since version 25."""
-    files: dict[str, bytes] = {}
-    with tarfile.open(fileobj=io.BytesIO(data)) as old:
-        (entry,) = json.loads(old.extractfile("manifest.json").read())
-        for key in [entry["Config"], *entry["Layers"]]:
-            content = old.extractfile(key).read()
-            files[key] = content
-    blobs = {
-        key: f"blobs/sha256/{hashlib.sha256(content).hexdigest()}"
-        for key, content in files.items()
-    }
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as new:
-        written = {blobs[key]: content for key, content in files.items()}
-        written["oci-layout"] = b'{"imageLayoutVersion": "1.0.0"}'
-        written["index.json"] = b'{"schemaVersion": 2, "manifests": []}'
-        written["manifest.json"] = json.dumps(
-            [
-                {
-                    "Config": blobs[entry["Config"]],
-                    "RepoTags": entry["RepoTags"],
-                    "Layers": [blobs[key] for key in entry["Layers"]],
-                }
-            ]
-        ).encode()
-        for name, content in written.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            new.addfile(info, io.BytesIO(content))
-    return out.getvalue()
-
-
-@pytest.mark.parametrize("form", [gzip.compress, as_docker_25])
-def test_other_forms_of_archives(
-    driver: ArchiveImage,
-    pulls: Api,
-    saved: Callable[..., bytes],
+def test_names_of_one_that_was_killed_go(
+    driver: RegistryImage,
+    registry: Registry,
     api: docker.APIClient,
-    form: Callable[[bytes], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    make_conf: Callable[..., Any],
 ) -> None:
-    there = pulls.add(form(saved()))
-    reference = driver.ensure(there.ref(), there.pull(), quiet)
-    try:
-        assert api.inspect_image(reference)["Config"]["Cmd"] == [
-            "sleep",
-            "1000",
-        ]
-    finally:
-        api.remove_image(reference)
+    first, second = (registry.push([layer(10)]) for _ in range(2))
+
+    def killed(*args: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(driver, "_adopt", killed)
+    with pytest.raises(KeyboardInterrupt):
+        driver.ensure(first.ref, first.pull(), quiet)
+    assert [n for n in names(api, "RepoDigests") if "caas.pull" in n]
+    again = RegistryImage(make_conf(pull__endpoint=registry.endpoint))
+    again.ensure(second.ref, second.pull(), quiet)
+    assert not [n for n in names(api, "RepoDigests") if "caas.pull" in n]
 
 
 @pytest.mark.parametrize(
-    ("how", "token", "permanent", "expired", "words"),
+    ("fault", "token", "permanent", "expired", "words"),
     [
-        ({}, "bad", False, True, "run out"),
-        ({"status": 401}, "good", False, True, "run out"),
-        ({"status": 404}, "good", True, False, "no longer in Glance"),
-        ({"status": 400}, "good", True, False, "answered 400"),
-        ({"status": 429}, "good", False, False, "answered 429"),
-        ({"status": 503}, "good", False, False, "answered 503"),
-        ({"status": 302}, "good", False, False, "answered 302"),
-        ({"cut_after": 3}, "good", False, False, "was cut"),
-        (
-            {"cut_after": 3, "length": False},
-            "good",
-            False,
-            False,
-            "ended after 3 of",
-        ),
-        ({"size": 5}, "good", True, False, "more bytes"),
-        ({"digest": "sha512:" + "0" * 128}, "good", True, False, "digest"),
-        ({"digest": "sha256:" + "0" * 64}, "good", True, False, "digest"),
-        ({"digest": "md5:" + "0" * 32}, "good", True, False, "kind"),
-        ({}, "good", True, False, "no Docker archive"),
+        (Fault(), "bad", False, True, "run out"),
+        (Fault(status=401), "good", False, True, "run out"),
+        (Fault(status=404), "good", True, False, "no longer in the registry"),
+        (Fault(status=400), "good", True, False, "answered 400"),
+        (Fault(status=429), "good", False, False, "answered 429"),
+        (Fault(status=503), "good", False, False, "answered 503"),
+        (Fault(status=302), "good", False, False, "answered 302"),
+        (Fault(cut_after=0), "good", False, False, "was cut"),
+        (Fault(corrupt=True), "good", True, False, "another digest"),
     ],
+    ids=str,
 )
+@pytest.mark.parametrize("of", ["manifest", "layer"])
 def test_download_that_fails(
-    driver: ArchiveImage,
-    spool: pathlib.Path,
-    pulls: Api,
-    how: dict[str, Any],
+    driver: RegistryImage,
+    registry: Registry,
+    of: str,
+    fault: Fault,
     token: str,
     permanent: bool,
     expired: bool,
     words: str,
 ) -> None:
-    there = pulls.add(b"no archive at all", **how)
+    there = registry.push([layer(1000)])
+    digest = there.digest if of == "manifest" else there.layers[0]
+    registry.faults[digest] = fault
     with pytest.raises(base.ImageError) as error:
-        driver.ensure(there.ref(), there.pull(token), quiet)
-    assert (error.value.permanent, error.value.expired) == (permanent, expired)
+        driver.ensure(there.ref, there.pull(token), quiet)
     assert words in error.value.message
-    assert "web:1" in error.value.message
-    assert token not in error.value.message
-    assert not spool.exists() or not list(spool.iterdir())
+    assert (error.value.permanent, error.value.expired) == (permanent, expired)
+    assert error.value.message.startswith("The image web:1 ")
+    assert "127.0.0.1" not in error.value.message
+    assert driver.present(there.digest) is None
+    # nothing of it stays in the way
+    registry.reset()
+    assert driver.ensure(there.ref, there.pull(), quiet)
 
 
-def test_api_that_is_away(make_conf) -> None:
-    driver = ArchiveImage(make_conf(pull__endpoint="http://127.0.0.1:9"))
-    there = Served(b"data")
+def test_more_bytes_than_there_should_be(
+    driver: RegistryImage, registry: Registry
+) -> None:
+    there = registry.push([layer(1000)])
+    registry.faults[there.layers[0]] = Fault(longer=True)
+    with pytest.raises(base.ImageError, match="more bytes") as error:
+        driver.ensure(there.ref, there.pull(), quiet)
+    assert error.value.permanent
+
+
+def test_goes_on_where_it_was(
+    driver: RegistryImage, registry: Registry
+) -> None:
+    there = registry.push([layer(2_000_000)])
+    registry.faults[there.layers[0]] = Fault(cut_after=900_000, times=2)
+    said: list[str] = []
+    driver.ensure(there.ref, there.pull(), said.append)
+    assert registry.asked.count(there.layers[0]) == 3
+    assert registry.moved[there.layers[0]] == there.sizes[0]
+    assert any("cut" in sentence for sentence in said)
+
+
+def test_registry_that_is_away_for_a_while(
+    driver: RegistryImage, registry: Registry
+) -> None:
+    there = registry.push([layer(1000)])
+    registry.away = True
     with pytest.raises(base.ImageError) as error:
-        driver.ensure(there.ref(), there.pull(), quiet)
+        driver.ensure(there.ref, there.pull(), quiet)
     assert not error.value.permanent
     assert not error.value.expired
-    assert "cannot be reached" in error.value.message
+    registry.away = False
+    # the connection that was cut is not met again
+    assert driver.ensure(there.ref, there.pull(), quiet)
 
 
-def test_api_that_hangs(driver: ArchiveImage, pulls: Api) -> None:
+def test_nothing_listens(
+    make_conf: Callable[..., Any], registry: Registry
+) -> None:
+    there = registry.push([layer(10)])
+    driver = RegistryImage(make_conf(pull__endpoint="http://127.0.0.1:9"))
+    with pytest.raises(base.ImageError, match="cannot be reached") as error:
+        driver.ensure(there.ref, there.pull(), quiet)
+    assert not error.value.permanent
+    assert not error.value.expired
+
+
+def test_registry_that_hangs(
+    driver: RegistryImage, registry: Registry
+) -> None:
+    there = registry.push([layer(1_000_000)])
     gate = threading.Event()
-    there = pulls.add(b"x" * 1000, gate=gate)
-    with pytest.raises(base.ImageError) as error:
-        driver.ensure(there.ref(), there.pull(), quiet)
+    registry.faults[there.layers[0]] = Fault(gate=gate)
+    with pytest.raises(base.ImageError, match="not answer in time") as error:
+        driver.ensure(there.ref, there.pull(), quiet)
     gate.set()
     assert not error.value.permanent
 
 
 def test_waiter_with_a_good_token_goes_on_after_one_with_a_bad(
-    driver: ArchiveImage, pulls: Api, saved: Callable[..., bytes]
+    driver: RegistryImage, registry: Registry
 ) -> None:
-    there = pulls.add(saved())
+    there = registry.push([layer(10)])
     outcome: dict[str, object] = {}
 
     def work(token: str) -> None:
         try:
-            outcome[token] = driver.ensure(
-                there.ref(), there.pull(token), quiet
-            )
+            outcome[token] = driver.ensure(there.ref, there.pull(token), quiet)
         except base.ImageError as e:
             outcome[token] = e
 
@@ -419,43 +306,200 @@ def test_waiter_with_a_good_token_goes_on_after_one_with_a_bad(
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert outcome["good"] == base.reference(there.ref().digest)
+    assert outcome["good"] == base.reference(there.digest)
 
 
-def test_layers_that_do_not_fit_are_refused_by_the_engine(
-    driver: ArchiveImage, pulls: Api, saved: Callable[..., bytes]
+def test_who_comes_later_brings_a_newer_leave(
+    driver: RegistryImage, registry: Registry
 ) -> None:
-    """The digest of the whole is right, that of a layer is not."""
-    out = io.BytesIO()
-    with (
-        tarfile.open(fileobj=io.BytesIO(saved())) as old,
-        tarfile.open(fileobj=out, mode="w") as new,
-    ):
-        for member in old.getmembers():
-            content = old.extractfile(member)
-            data = content.read() if content else b""
-            # a name in the layer, wherever this Docker's archives have it
-            data = data.replace(b"busybox\0", b"bosybux\0")
-            new.addfile(member, io.BytesIO(data))
-    there = pulls.add(out.getvalue())
+    """A long pull goes on with it when the first one has run out."""
+    there = registry.push([layer(1_000_000)])
+    digest = there.layers[0]
+    gate = threading.Event()
+    registry.faults[digest] = Fault(gate=gate, cut_after=1, times=1)
+    outcome: list[object] = []
+
+    def work(token: str) -> None:
+        outcome.append(driver.ensure(there.ref, there.pull(token), quiet))
+
+    first = threading.Thread(target=work, args=("good",))
+    first.start()
+    until(lambda: digest in registry.asked)
+    driver._jobs[there.digest].renew(there.pull("bad"))
+    second = threading.Thread(target=work, args=("good",))
+    second.start()
+    time.sleep(0.1)
+    gate.set()
+    for thread in (first, second):
+        thread.join(60)
+    assert outcome == 2 * [base.reference(there.digest)]
+
+
+# What is in it.
+
+
+def refused(driver: RegistryImage, there: Pushed, **ref: Any) -> str:
+    image = spec.ImageRef(**{**vars(there.ref), **ref})
     with pytest.raises(base.ImageError) as error:
-        driver.ensure(there.ref(), there.pull(), quiet)
+        driver.ensure(image, there.pull(), quiet)
     assert error.value.permanent
-    assert "cannot be loaded" in error.value.message
-    assert driver.present(there.ref().digest) is None
+    assert driver.present(there.digest) is None
+    return error.value.message
 
 
-def test_what_a_killed_agent_left_is_removed(make_conf) -> None:
-    conf = make_conf()
-    spool = pathlib.Path(conf.agent.state_path) / "images"
-    spool.mkdir()
-    (spool / "half").write_text("")
-    ArchiveImage(conf)
-    assert not spool.exists()
+def test_labels_of_ours_are_not_let_in(
+    driver: RegistryImage, registry: Registry, api: docker.APIClient
+) -> None:
+    """A container of such an image would pass for one of a set."""
+    before = {one["Id"] for one in api.images(all=True)}
+    there = registry.push(
+        [layer(10)], config={"Labels": {"a": "b", "caas.set": "1"}}
+    )
+    assert "label 'caas.set'" in refused(driver, there)
+    assert {one["Id"] for one in api.images(all=True)} == before
 
 
-def test_engine_that_is_away(make_conf, tmp_path: pathlib.Path) -> None:
-    driver = ArchiveImage(make_conf(docker__url=f"unix://{tmp_path}/no.sock"))
+def test_other_platforms(driver: RegistryImage, registry: Registry) -> None:
+    there = registry.push([layer(10)], architecture="mips64le")
+    message = refused(driver, there)
+    assert "mips64le" in message or "no image for linux/" in message
+    registry.reset()
+    there = registry.push([layer(10)], os="windows")
+    message = refused(driver, there)
+    assert "windows" in message or "no image for linux/" in message
+
+
+def test_of_an_index_the_right_one_is_pulled(
+    driver: RegistryImage, registry: Registry, api: docker.APIClient
+) -> None:
+    ours = registry.push([layer(1000)])
+    theirs = registry.push([layer(1000)], architecture="mips64le")
+    architecture = api.version()["Arch"]
+    there = registry.index([(theirs, "mips64le"), (ours, architecture)])
+    reference = driver.ensure(there.ref, there.pull(), quiet)
+    assert api.inspect_image(reference)["Architecture"] == architecture
+    assert ours.layers[0] in registry.asked
+    assert theirs.layers[0] not in registry.asked
+    there = registry.index([(theirs, "mips64le")])
+    assert f"no image for linux/{architecture}" in refused(driver, there)
+
+
+def test_too_large(
+    make_conf: Callable[..., Any], registry: Registry, driver: RegistryImage
+) -> None:
+    there = registry.push([layer(10)])
+    assert "max_unpacked_gb" in refused(driver, there, unpacked_size=1 << 40)
+    assert not registry.asked
+
+    def claim(manifest: dict[str, Any]) -> None:
+        manifest["layers"] *= 1000
+
+    digest = registry.push([layer(1000)], change=claim)
+    driver._limit = 100_000
+    assert "max_unpacked_gb" in refused(driver, digest)
+
+
+def test_no_room(
+    driver: RegistryImage,
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = registry.push([layer(1000)])
+    full = shutil._ntuple_diskusage(1 << 40, 1 << 40, 256 << 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry_driver.shutil, "disk_usage", lambda _: full)
+        with pytest.raises(base.ImageError, match="room for") as error:
+            driver.ensure(there.ref, there.pull(), quiet)
+    assert not error.value.permanent
+    assert there.layers[0] not in registry.asked
+    assert driver._reserved == 0
+    assert driver.ensure(there.ref, there.pull(), quiet)
+
+
+def test_layers_are_to_come_from_the_registry(
+    driver: RegistryImage, registry: Registry
+) -> None:
+    """The containerd store would ask any server an image names."""
+
+    def elsewhere(manifest: dict[str, Any]) -> None:
+        manifest["layers"][0]["urls"] = ["http://127.0.0.1:9/x"]
+
+    there = registry.push([layer(10)], change=elsewhere)
+    assert "not kept in registries" in refused(driver, there)
+
+
+def test_layers_the_engine_cannot_unpack(
+    driver: RegistryImage, registry: Registry
+) -> None:
+    there = registry.push([b"no tar at all" * 100])
+    assert "cannot be pulled" in refused(driver, there)
+
+
+def test_digest_of_another_kind(
+    driver: RegistryImage, registry: Registry
+) -> None:
+    there = registry.push([layer(10)])
+    message = refused(driver, there, digest="sha512:" + "0" * 128)
+    assert "unknown kind" in message
+
+
+# Who else is on this host.
+
+
+def test_nobody_else_is_served(
+    driver: RegistryImage, registry: Registry
+) -> None:
+    there = registry.push([layer(1_000_000)])
+    gate = threading.Event()
+    registry.faults[there.layers[0]] = Fault(gate=gate)
+    thread = threading.Thread(
+        target=driver.ensure, args=(there.ref, there.pull(), quiet)
+    )
+    thread.start()
+    until(lambda: registry.moved.get(there.layers[0]))
+    port = driver._loopback._port
+    for auth in (None, ("caas", ""), ("caas", "guess")):
+        for path in ("", f"x/y/manifests/{there.digest}"):
+            answer = requests.get(
+                f"http://127.0.0.1:{port}/v2/{path}", auth=auth, timeout=10
+            )
+            assert answer.status_code == 401
+    # one with the password gets what belongs to the image only
+    (secret,) = driver._loopback._passages
+    other = registry.push([layer(10)])
+    answer = requests.get(
+        f"http://127.0.0.1:{port}/v2/x/y/manifests/{other.digest}",
+        auth=("caas", secret),
+        timeout=10,
+    )
+    assert answer.status_code == 404
+    gate.set()
+    thread.join(60)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 10)
+
+
+def test_port_that_is_taken(
+    make_conf: Callable[..., Any], registry: Registry
+) -> None:
+    there = registry.push([layer(10)])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        driver = RegistryImage(
+            make_conf(
+                pull__endpoint=registry.endpoint,
+                pull__port=taken.getsockname()[1],
+            )
+        )
+        with pytest.raises(base.ImageError, match=r"\[pull\] port") as error:
+            driver.ensure(there.ref, there.pull(), quiet)
+    assert not error.value.permanent
+    assert driver.ensure(there.ref, there.pull(), quiet)
+
+
+def test_engine_that_is_away(
+    make_conf: Callable[..., Any], tmp_path: pathlib.Path
+) -> None:
+    driver = RegistryImage(make_conf(docker__url=f"unix://{tmp_path}/no.sock"))
     with pytest.raises(base.ImageError) as error:
         driver.present("sha256:" + "0" * 64)
     assert not error.value.permanent

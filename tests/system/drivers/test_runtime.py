@@ -429,6 +429,40 @@ def test_pause_and_again(kit: Kit) -> None:
     ]
 
 
+@pytest.mark.parametrize("state", ["created", "running", "paused", "exited"])
+def test_commit(kit: Kit, state: str, forget: Callable[[str], str]) -> None:
+    """It is what it was, and the image can be run."""
+    there = kit.business("a", infra_id=kit.infra())
+    if state != "created":
+        kit.runtime.start(there)
+    if state == "paused":
+        kit.runtime.pause(there, True)
+    if state == "exited":
+        kit.runtime.stop(there, 0)
+    before = state_of(kit, there)
+    made = forget(f"caas.test/commit:{kit.set_id}")
+    # twice, as after a crash
+    for _ in range(2):
+        kit.runtime.commit(
+            there, made, message="why", author="me", changes=["ENV A=b"]
+        )
+    assert state_of(kit, there) == before
+    again = kit.business("b", image=made, infra_id=kit.infra())
+    assert kit.runtime.start(again).state == "running"
+
+
+def test_what_cannot_be_committed(
+    kit: Kit, forget: Callable[[str], str]
+) -> None:
+    made = forget(f"caas.test/commit:{kit.set_id}")
+    with pytest.raises(base.Absent):
+        kit.runtime.commit("f" * 64, made)
+    there = kit.business("a", infra_id=kit.infra())
+    with pytest.raises(base.EngineError) as error:
+        kit.runtime.commit(there, made, changes=["RUN true"])
+    assert error.value.permanent
+
+
 def test_a_paused_one_is_not_started(kit: Kit) -> None:
     there = kit.business("a", infra_id=kit.infra())
     kit.runtime.start(there)

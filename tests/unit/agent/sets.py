@@ -3,7 +3,7 @@
 from caas.model import spec, wire
 from caas.model.states import Desired
 
-DIGEST = "sha512:" + "0" * 64
+DIGEST = "sha256:" + "0" * 64
 SIZE = spec.Resources(2000, 256, 1)
 NIC = wire.Nic(
     address="10.89.0.5",
@@ -37,7 +37,7 @@ def container(name, index=0, *, policy="no", retries=0, **fields):
             restart_policy=spec.RestartPolicy(policy, retries),
             **fields,
         ),
-        pull=wire.Pull("image-id", "token"),
+        pull=wire.Pull("token", "web/app", DIGEST),
         **asked,
     )
 

@@ -4,7 +4,7 @@ import random
 import pytest
 
 from caas.agent import actions as act
-from caas.agent import config
+from caas.agent import config, told
 from caas.agent.config import INFRA
 from caas.agent.found import Book, Container
 from caas.agent.plan import UNLISTED, Rules, restart_at
@@ -65,6 +65,7 @@ def test_first_everything_that_needs_nothing_else():
     assert set(step.actions) == {
         act.MakeVolume(),
         act.MakeGroup(boost=True),
+        act.Show(told.digest(world.wanted)),
         act.PrepareNetwork(),
         act.EnsureImage(THREE[0].spec.image.digest),
     }
@@ -127,7 +128,7 @@ def test_least_work():
     assert sorted(what for what, _ in world.log if what != "note") == sorted(
         ["EnsureImage", "MakeVolume", "MakeGroup", "PrepareNetwork", "Plug"]
         + ["Create", "Start"] * 4
-        + ["Limit"]
+        + ["Limit", "Show"]
     )
 
 
@@ -756,9 +757,10 @@ def test_a_new_agent_touches_no_container():
     world.restart_agent()
     step = world.decide()
     assert step.phase == Phase.RUNNING
-    assert set(step.actions) == {_plug(world), act.Limit()}
+    show = act.Show(told.digest(world.wanted))
+    assert set(step.actions) == {_plug(world), act.Limit(), show}
     assert world.settle().phase == Phase.RUNNING
-    assert {what for what, _ in world.log} == {"Limit", "Plug"}
+    assert {what for what, _ in world.log} == {"Limit", "Plug", "Show"}
 
 
 def test_a_new_agent_without_its_disk_touches_none_either():
@@ -769,9 +771,10 @@ def test_a_new_agent_without_its_disk_touches_none_either():
     world.restart_agent(books=False)
     assert world.settle().phase == Phase.RUNNING
     assert world.log[0] == ("note", "Adopt")
-    assert [entry for entry in world.log if entry[0] != "note"] == [
+    assert sorted(e for e in world.log if e[0] != "note") == [
         ("Limit", ""),
         ("Plug", ""),
+        ("Show", ""),
     ]
     # and carries out the next restart
     again(world, restart_epoch=4)
@@ -1139,3 +1142,50 @@ def test_from_anywhere_to_the_goal(block):
             _goal_reached(world, step)
         except Exception as error:
             raise AssertionError(f"seed {seed}: {error!r}") from error
+
+
+# What containers are told, and where there is no network.
+
+
+def test_a_set_without_a_network():
+    world = World(dataclasses.replace(wanted(*THREE), nic=None))
+    assert world.settle().phase == Phase.RUNNING
+    assert not {"Plug", "PrepareNetwork"} & {what for what, _ in world.log}
+
+
+def test_what_is_told_anew_touches_nothing_else():
+    world = running(container("a"))
+    world.wanted = dataclasses.replace(world.wanted, metadata={"a": "b"})
+    step = world.decide()
+    assert step.phase == Phase.RUNNING
+    assert step.actions == (act.Show(told.digest(world.wanted)),)
+    assert world.settle().phase == Phase.RUNNING
+    assert world.shown == told.digest(world.wanted)
+    assert {what for what, _ in world.log} == {"Show"}
+
+
+def test_nothing_starts_before_it_can_be_told():
+    world = World(wanted(container("a")))
+    show = act.Show(told.digest(world.wanted))
+    for _ in range(3):
+        for action in world.decide().actions:
+            if action != show:
+                world.finish(action)
+    world.finish(show, fail="before")
+    step = world.decide()
+    assert act.Create("a") not in step.actions
+    assert "trying again" in step.reason
+    world.now += 60
+    assert world.settle().phase == Phase.RUNNING
+
+
+def test_what_runs_needs_nobody_to_tell_it_to_run_again():
+    """Whatever was handed in anew cannot be had now."""
+    world = running(container("a", policy="always"))
+    world.wanted = dataclasses.replace(world.wanted, inputs="new")
+    show = act.Show(told.digest(world.wanted))
+    world.decide()
+    world.die(world.id_of("a"), 1)
+    world.hear()
+    world.finish(show, fail="before")
+    assert act.Start("a", 0, again=True) in world.decide().actions

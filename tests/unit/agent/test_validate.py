@@ -35,7 +35,7 @@ def test_all_is_well():
         ({"name": "../x"}, "cannot be used"),
         ({"name": ""}, "cannot be used"),
         ({"digest": "latest"}, "digest"),
-        ({"digest": "sha512:../../etc/passwd" + "0" * 40}, "digest"),
+        ({"digest": "sha256:../../etc/passwd" + "0" * 40}, "digest"),
         ({"user": "root\nx"}, "cannot be a user"),
         ({"policy": "perhaps"}, "restart policy"),
         ({"cpu_percent": 0}, "percentage"),

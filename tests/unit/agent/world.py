@@ -44,6 +44,8 @@ class World:
         self.volume = self.group = self.network = False
         self.images: set[str] = set()
         self.plugged: str | None = None
+        #: digest of what containers are told
+        self.shown: str | None = None
         self.events: list[base.RuntimeEvent] = []
         self.log: list[tuple[str, str]] = []
         self.made = 0
@@ -211,6 +213,9 @@ class World:
     def _do_PrepareNetwork(self, action):  # noqa: N802
         return lambda: setattr(self, "network", True)
 
+    def _do_Show(self, action):  # noqa: N802
+        return lambda: setattr(self, "shown", action.digest)
+
     def _do_Plug(self, action):  # noqa: N802
         def call():
             for runtime_id, there in self.containers.items():
@@ -270,7 +275,7 @@ class World:
             if self.containers:
                 raise Refused("released below running containers")
             self.volume = self.group = self.network = False
-            self.plugged = None
+            self.plugged = self.shown = None
 
         return call
 
@@ -287,6 +292,8 @@ class World:
             (container,) = (
                 c for c in wanted.containers if c.spec.name == name
             )
+            if self.shown is None:
+                raise Refused(f"{name} created before it can be told")
             if container.spec.image.digest not in self.images:
                 raise base.EngineError("no such image")
             if infra_id not in self.containers:
@@ -345,7 +352,8 @@ class World:
             if infra is None or infra.state not in UP:
                 raise base.EngineError("its infra container does not run")
             space = self.netns[infra.id]
-            if self.plugged != space and not self.meddled:
+            linked = self.wanted is None or self.wanted.nic is None
+            if self.plugged != space and not self.meddled and not linked:
                 raise Refused(f"{name} started without a network")
         self.tick()
         self.netns[runtime_id] = space

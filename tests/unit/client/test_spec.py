@@ -251,6 +251,19 @@ def test_options_of_a_container(option, asked):
     assert containers[1] == {"name": "b", "image": "i", **asked}
 
 
+def test_what_containers_are_told(tmp_path):
+    file = tmp_path / "data"
+    file.write_bytes(b"#!/bin/sh\n\xff")
+    asked = body(
+        *ONE, "--user-data", str(file), "--key-name", "mine", "--no-network"
+    )
+    assert asked["user_data"] == "IyEvYmluL3NoCv8="
+    assert (asked["key_name"], asked["network"]) == ("mine", "none")
+    assert not {"user_data", "key_name", "network"} & body(*ONE).keys()
+    with pytest.raises(exceptions.CommandError, match="cannot be read"):
+        body(*ONE, "--user-data", str(tmp_path / "nothing"))
+
+
 def test_sysctls(tmp_path):
     asked = body(*ONE, "--sysctl", "kernel.sem=1 2", "--sysctl", "a=b=c")
     assert asked["sysctls"] == {"kernel.sem": "1 2", "a": "b=c"}

@@ -15,6 +15,7 @@ from caas.core import sets as core
 from caas.core.deps import Deps
 from caas.model import spec, wire
 from caas.model.query import Query
+from caas.model.quotas import RESOURCES
 from caas.model.states import ContainerStatus, Desired, Phase
 from caas.store import events, tables
 from caas.store.engine import utcnow
@@ -46,7 +47,10 @@ class NetworkConf:
 
 class Images:
     def resolve(self, ctx, refs):
-        return {r: spec.ImageRef(r, f"id-{r}", "sha512:" + r) for r in refs}
+        return {
+            r: spec.ImageRef(r, f"id-{r}", "sha256:" + r, repository="web/app")
+            for r in refs
+        }
 
 
 class Cloud:
@@ -81,9 +85,7 @@ class Cloud:
             store,
             lambda ctx, ids: self.told.extend(ids),
             Images(),
-            dict.fromkeys(
-                ("sets", "containers", "millicpus", "memory_mb", "disk_gb"), -1
-            ),
+            dict.fromkeys(RESOURCES, -1),
         )
         self.seqs = itertools.count(1)
         self.requests = itertools.count(1)

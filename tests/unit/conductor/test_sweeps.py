@@ -4,6 +4,8 @@ import datetime
 import pytest
 
 from caas.conductor import sweeps
+from caas.core import changes, flavors, sets
+from caas.model.states import SetStatus
 from caas.store import events, purge, tables
 from tests.unit.conductor.cloud import Cloud
 
@@ -128,3 +130,100 @@ def test_zero_days_are_for_ever(cloud, sweeper):
     old_event(cloud, 10_000)
     sweeper.purge()
     assert ages(cloud) == [10_000]
+
+
+@pytest.fixture
+def patient(store):
+    """A cloud in which resizes wait for ten minutes at most."""
+    return Cloud(store, resize_confirm_window=600)
+
+
+def resized(cloud):
+    """A set whose resize waits to be confirmed."""
+    cloud.host("h1")
+    (item,) = cloud.create()
+    cloud.carry_out("h1")
+    flavors.create(
+        cloud.deps,
+        cloud.ctx(),
+        {"name": "large", "vcpus": 1, "memory_mb": 2048, "disk_gb": 1},
+    )
+    changes.resize(
+        cloud.deps, cloud.ctx(), cloud.get(item.id), "large", hold=True
+    )
+    cloud.work()
+    return cloud.get(item.id)
+
+
+def test_a_resize_is_confirmed_in_the_end(patient):
+    item = resized(patient)
+    sweeper = patient.conductor.sweeper
+    patient.later(601)
+    # not while it is under way
+    sweeper.resizes()
+    assert patient.get(item.id).status == SetStatus.RESIZE
+    patient.carry_out("h1")
+    patient.offset = datetime.timedelta(seconds=590)
+    sweeper.resizes()
+    assert patient.get(item.id).status == SetStatus.VERIFY_RESIZE
+    patient.later(20)
+    other = Cloud(patient.store, "c2", resize_confirm_window=600)
+    other.offset = patient.offset
+    for one in (sweeper, other.conductor.sweeper, sweeper):
+        one.resizes()
+    found = patient.get(item.id)
+    assert found.status == SetStatus.ACTIVE
+    assert found.flavor_name == "large"
+    told = [
+        e for e in patient.events(item.id) if e.action == "set.confirm-resize"
+    ]
+    assert [e.result for e in told] == ["success"]
+    assert told[0].reason
+
+
+def test_without_a_window_it_waits_for_ever(cloud, sweeper):
+    item = resized(cloud)
+    cloud.carry_out("h1")
+    cloud.later(10**6)
+    sweeper.resizes()
+    assert cloud.get(item.id).status == SetStatus.VERIFY_RESIZE
+
+
+def test_hosts_are_told_what_is_no_new_revision(cloud, sweeper):
+    cloud.host("h1")
+    (item,) = cloud.create()
+    cloud.carry_out("h1")
+    cloud.sent.clear()
+    cloud.told.clear()
+    item = cloud.get(item.id)
+    sets.change_metadata(cloud.deps, cloud.ctx(), item, {"a": "1"})
+    assert cloud.told == [item.id]
+    # though the hint is lost
+    cloud.told.clear()
+    sweeper.sets()
+    assert cloud.told == [item.id]
+    cloud.work()
+    ((host, message),) = cloud.sent
+    assert host == "h1"
+    (wanted,) = message["sets"]
+    assert wanted["metadata"] == {"a": "1"}
+    assert wanted["revision"] == item.revision
+    cloud.told.clear()
+    sweeper.sets()
+    assert cloud.told == []
+    found = cloud.get(item.id)
+    assert (found.status, found.reason) == (SetStatus.ACTIVE, "")
+
+
+def test_what_was_handed_in_is_for_its_host_only(cloud):
+    for host in ("h1", "h2"):
+        cloud.host(host)
+    (item,) = cloud.create(user_data="eA==")
+    (item,) = [cloud.get(item.id)]
+    here = item.host_name
+    (other,) = {"h1", "h2"} - {here}
+    found = cloud.agents.inputs(here, item.id)
+    assert found == {"user_data": "eA==", "files": ()}
+    assert cloud.agents.inputs(other, item.id) is None
+    assert cloud.agents.inputs("nobody", item.id) is None
+    assert cloud.agents.inputs(here, "no-set") is None

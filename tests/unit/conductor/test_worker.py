@@ -3,6 +3,7 @@ import datetime
 import pytest
 import sqlalchemy as sa
 
+from caas import pull
 from caas.conductor import worker
 from caas.conductor.settings import Network
 from caas.model import wire
@@ -33,7 +34,9 @@ def test_a_set_gets_a_host_which_is_told(cloud):
         c.id for c in item.containers if c.role == "business"
     ]
     for container in wanted.containers:
-        cloud.tokens.check(container.pull.token, container.spec.image.id)
+        image = container.spec.image
+        leave = pull.Leave(image.repository, image.digest)
+        assert cloud.tokens.read(container.pull.token) == leave
     (event,) = cloud.events(item.id, "success")
     assert (event.action, event.host) == ("set.schedule", "h1")
     assert event.request_id == item.request_id

@@ -40,6 +40,9 @@ def world(store) -> types.SimpleNamespace:
         "millicpus": 10_000,
         "memory_mb": 10_240,
         "disk_gb": 100,
+        "image_bytes": 1 << 30,
+        "server_groups": 10,
+        "server_group_members": 10,
     }
     deps = Deps(store, lambda ctx, ids: told.extend(ids), Images(), limits)
     ctx = RequestContext(

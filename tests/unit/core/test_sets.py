@@ -51,6 +51,9 @@ def test_create_writes_set_containers_quota_event_and_tells(world):
         "millicpus": 500,
         "memory_mb": 512,
         "disk_gb": 2,
+        "image_bytes": 0,
+        "server_groups": 0,
+        "server_group_members": 0,
     }
     with world.store.reader() as conn:
         (event,) = events_store.list_(

@@ -166,7 +166,7 @@ def test_image_of_one_fake_is_known_to_the_other() -> None:
     ref = spec.ImageRef("a:b", "id", "sha256:abc")
     with pytest.raises(base.EngineError):
         runtime.create(base.ContainerConfig("a", "caas.local/image:abc", {}))
-    reference = image.ensure(ref, wire.Pull("id", "token"), lambda s: None)
+    reference = image.ensure(ref, wire.Pull("token"), lambda s: None)
     assert runtime.create(base.ContainerConfig("a", reference, {}))
 
 

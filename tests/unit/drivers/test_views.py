@@ -105,3 +105,45 @@ def test_names_that_are_none(tmp_path: pathlib.Path, bad: str) -> None:
         views.make("s", bad, Share(1, 1))
     with pytest.raises(EngineError, match="folder"):
         views.remove(bad)
+
+
+def test_what_all_of_a_set_are_told(tmp_path: pathlib.Path) -> None:
+    views = Views(tmp_path)
+    early = pathlib.Path(views.make("s", "early", Share(500, 64)))
+    views.show("s", {"user_data": b"#!/bin/sh\n", "meta_data.json": b"{}"})
+    late = pathlib.Path(views.make("s", "late", Share(500, 64)))
+    for folder in (early, late):
+        found = {p.name: p.stat().st_mode & 0o777 for p in folder.iterdir()}
+        assert found == {
+            "cpu": 0o644,
+            "memory": 0o644,
+            "user_data": 0o755,
+            "meta_data.json": 0o644,
+        }
+    assert views.script("s")
+    with (early / "meta_data.json").open() as reader:
+        for _ in range(2):
+            views.show("s", {"meta_data.json": b"[]"})
+        # who has it open reads what it was, to the end
+        assert reader.read() == "{}"
+    for folder in (early, late):
+        names = sorted(p.name for p in folder.iterdir())
+        assert names == ["cpu", "memory", "meta_data.json"]
+        assert (folder / "meta_data.json").read_text() == "[]"
+    views.update("s", {"late": Share(1, 1)})
+    assert (late / "meta_data.json").read_text() == "[]"
+    assert not views.script("s")
+    assert not views.script("other")
+    # nobody looks around, who does not know what for
+    assert tmp_path.stat().st_mode & 0o777 == 0o711
+    assert (tmp_path / "s").stat().st_mode & 0o777 == 0o711
+    views.remove("s")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".x", ""])
+def test_names_of_files_lead_nowhere(
+    tmp_path: pathlib.Path, name: str
+) -> None:
+    with pytest.raises(EngineError):
+        Views(tmp_path / "views").show("s", {name: b""})

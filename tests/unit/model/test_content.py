@@ -30,6 +30,7 @@ FULL = spec.ContainerSpec(
     block_io=spec.BlockIo(read_bps=1),
     tty=True,
     stdin=True,
+    builds=1,
 )
 SIZE = spec.Resources(500, 512, 2)
 

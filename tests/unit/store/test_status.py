@@ -11,6 +11,28 @@ from caas.store import sets, tables
 
 NOW = datetime.datetime(2026, 1, 1)
 
+#: What most sets are not, and next to none is more than one of.
+NONE = {
+    "frozen": "",
+    "shelved": "",
+    "marked": False,
+    "moving": False,
+    "rescued": False,
+}
+MORE = (
+    {},
+    {"frozen": "paused"},
+    {"frozen": "suspended"},
+    {"frozen": "paused", "marked": True},
+    {"shelved": "away"},
+    {"shelved": "returning"},
+    {"marked": True},
+    {"marked": True, "moving": True},
+    {"moving": True},
+    {"rescued": True},
+    {"rescued": True, "frozen": "paused"},
+)
+
 
 @pytest.fixture(scope="module")
 def connection():
@@ -50,10 +72,13 @@ def test_every_combination(connection):
         (4, 5),
         (False, True),
         ("", "resize", "update"),
+        (False, True),
+        MORE,
     )
     for number, values in enumerate(combinations):
         deleted, desired, placement, phase, *values = values
-        seen, issued, launched, change = values
+        seen, issued, launched, change, resized, given = values
+        more = {**NONE, **given}
         rows.append(
             {
                 **base,
@@ -67,6 +92,12 @@ def test_every_combination(connection):
                 "issued": issued,
                 "launched_at": NOW if launched else None,
                 "change_action": change,
+                "resized_at": NOW if resized else None,
+                "frozen": more["frozen"],
+                "shelved": more["shelved"],
+                "marked": more["marked"],
+                "move": "migrate" if more["moving"] else "",
+                "in_rescue": more["rescued"],
             }
         )
         expected[str(number)] = states.set_status(
@@ -78,6 +109,8 @@ def test_every_combination(connection):
             issued=issued == 5,
             launched=launched,
             change=change,
+            resized=resized,
+            **more,
         )
     connection.execute(tables.sets.insert(), rows)
     found = dict(

@@ -458,9 +458,21 @@ VIEW: Definition = common.obj(
                 {
                     "ref": common.STRING,
                     "id": common.STRING,
-                    "digest": common.STRING,
+                    "digest": {
+                        **common.STRING,
+                        "description": "Of its manifest.",
+                    },
                     "name": common.STRING,
-                    "size": common.INTEGER,
+                    "size": {
+                        **common.INTEGER,
+                        "description": "Bytes of its layers as stored.",
+                    },
+                    "repository": common.STRING,
+                    "unpacked_size": {
+                        **common.INTEGER,
+                        "description": "Bytes of its layers unpacked, 0 if "
+                        "not known.",
+                    },
                 }
             )
         ),

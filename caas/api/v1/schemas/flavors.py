@@ -51,6 +51,15 @@ VIEW: Definition = common.obj(
         "memory_mb": common.INTEGER,
         "disk_gb": common.INTEGER,
         "cpu_burst": common.BOOLEAN,
+        "public": {
+            "type": "boolean",
+            "description": "All projects may use it; else only some do.",
+        },
+        "extra_specs": {
+            "type": "object",
+            "additionalProperties": common.STRING,
+            "description": "What else operators say of it.",
+        },
         "created_at": common.TIME,
         "links": common.LINKS,
     },

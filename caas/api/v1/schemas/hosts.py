@@ -21,6 +21,10 @@ VIEW: Definition = common.obj(
         "status": {"enum": [s.value for s in HostStatus]},
         "enabled": common.BOOLEAN,
         "disabled_reason": common.STRING,
+        "forced_down": {
+            "type": "boolean",
+            "description": "Operators say that it is down; it counts as such.",
+        },
         "availability_zone": common.STRING,
         "capacity": common.obj(_RESOURCES),
         "used": common.obj({**_RESOURCES, "sets": common.INTEGER}),

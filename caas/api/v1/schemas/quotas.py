@@ -3,7 +3,16 @@
 from caas.api.schema import Definition
 from caas.api.v1.schemas import common
 
-RESOURCES = ("sets", "containers", "vcpus", "memory_mb", "disk_gb")
+RESOURCES = (
+    "sets",
+    "containers",
+    "vcpus",
+    "memory_mb",
+    "disk_gb",
+    "images_mb",
+    "server_groups",
+    "server_group_members",
+)
 
 _LIMIT: Definition = {"minimum": -1, "maximum": 10**9}
 

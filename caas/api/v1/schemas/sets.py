@@ -2,6 +2,7 @@
 
 from caas.api.schema import Definition
 from caas.api.v1.schemas import common, containers
+from caas.model import inputs
 from caas.model.states import Desired, HostStatus, SetStatus
 
 _METADATA: Definition = {
@@ -12,6 +13,40 @@ _METADATA: Definition = {
 }
 
 _COUNT: Definition = {"type": "integer", "minimum": 1, "maximum": 1000}
+
+#: As much text as the largest file is in base64, in lines.
+_ENCODED: Definition = {
+    "type": "string",
+    "maxLength": 90_000,
+    "description": "Base64.",
+}
+
+_HANDED: Definition = {
+    "user_data": {
+        "type": ["string", "null"],
+        "maxLength": inputs.MAX_USER_DATA,
+        "description": "Base64; the containers find what it is in "
+        "`/run/caas/user_data`.",
+    },
+    "files": {
+        "type": "array",
+        "maxItems": inputs.MAX_FILES,
+        "items": common.obj(
+            {
+                "path": {
+                    "type": "string",
+                    "minLength": 2,
+                    "maxLength": inputs.MAX_PATH,
+                    "description": "Absolute.",
+                },
+                "contents": _ENCODED,
+            },
+            ["path", "contents"],
+            title="SetFile",
+        ),
+        "description": "Written into each container before its first start.",
+    },
+}
 
 CREATE = common.request(
     "set",
@@ -35,6 +70,23 @@ CREATE = common.request(
                 "neither starts nor ends it",
                 "description": "Made from the name when left out.",
             },
+            "server_group": {
+                **common.UUID,
+                "type": ["string", "null"],
+                "description": "Id of the server group it is to be in.",
+            },
+            "network": {
+                "enum": ["auto", "none"],
+                "default": "auto",
+                "description": "Whether it gets an address.",
+            },
+            "key_name": {
+                **common.NAME,
+                "type": ["string", "null"],
+                "description": "Key pair of who asks, which the containers "
+                "find in `/run/caas/authorized_keys`.",
+            },
+            **_HANDED,
             "sysctls": {
                 "type": "object",
                 "maxProperties": 64,
@@ -203,10 +255,17 @@ VIEW: Definition = common.obj(
             }
         ),
         "metadata": common.STRINGS,
+        "key_name": common.OPTIONAL_STRING,
+        "network": {"enum": ["auto", "none"]},
         "availability_zone": common.OPTIONAL_STRING,
         "addresses": {
             "type": "array",
             "items": common.obj({"address": common.STRING}),
+        },
+        "server_group_id": {
+            **common.UUID,
+            "type": ["string", "null"],
+            "description": "The server group it is in.",
         },
         "reservation_id": {
             **common.STRING,
@@ -286,6 +345,24 @@ HISTORY = common.obj(
             ),
         }
     }
+)
+
+INPUTS = common.one(
+    "inputs",
+    common.obj(
+        {
+            "user_data": {**common.STRING, "description": "Base64."},
+            "public_key": common.STRING,
+            "files": {
+                "type": "array",
+                "items": common.obj(
+                    {"path": common.STRING, "contents": _ENCODED},
+                    title="SetFileView",
+                ),
+            },
+        },
+        title="SetInputs",
+    ),
 )
 
 ONE = common.one("set", VIEW)

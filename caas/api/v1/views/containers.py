@@ -12,7 +12,7 @@ from caas.model.spec import ContainerSpec
 _SPEC = [
     field.name
     for field in dataclasses.fields(ContainerSpec)
-    if field.name not in ("name", "index")
+    if field.name not in ("name", "index", "builds")
 ]
 
 

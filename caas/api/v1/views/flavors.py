@@ -13,6 +13,8 @@ def flavor(item: Flavor, url: str) -> dict[str, Any]:
         "description": item.description,
         **common.resources(item.resources),
         "cpu_burst": item.cpu_burst,
+        "public": item.public,
+        "extra_specs": item.extra_specs,
         "created_at": common.time(item.created_at),
         "links": common.links(url, f"/v1/flavors/{item.id}"),
     }

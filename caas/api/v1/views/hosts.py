@@ -28,6 +28,7 @@ def host(
         "status": item.status(now, timeout).value,
         "enabled": item.enabled,
         "disabled_reason": item.disabled_reason or "",
+        "forced_down": item.forced_down,
         "availability_zone": item.zone,
         "capacity": common.resources(item.capacity),
         "used": {**common.resources(item.used), "sets": item.used_sets},

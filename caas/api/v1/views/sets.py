@@ -61,7 +61,10 @@ class Viewer:
             "flavor": _flavor(item.content),
             "metadata": item.metadata,
             "availability_zone": item.host_zone or item.zone,
+            "key_name": item.key_name or None,
+            "network": "auto" if item.networked else "none",
             "addresses": [{"address": item.address}] if item.address else [],
+            "server_group_id": item.group_id,
             "reservation_id": item.reservation_id,
             "containers": [
                 container(c, runtime=self.runtime) for c in item.containers

@@ -1,0 +1,134 @@
+"""What a server has written, what it uses, and what was done to it."""
+
+from typing import Any
+
+from caas import exception
+from caas.api.compute import lists, servers
+from caas.api.compute.operation import Call, action, route
+from caas.api.compute.schemas import servers as schemas
+from caas.api.compute.views import actions as action_views
+from caas.api.compute.views import servers as views
+from caas.core import events, sessions
+from caas.model.query import Query
+from caas.model.states import SetStatus
+from caas.model.streams import Look
+
+_ACTIONS = f"{servers.SERVER}/os-instance-actions"
+
+
+@action(
+    servers.SERVER,
+    "os-getConsoleOutput",
+    policy="caas:containers:logs",
+    load=servers.load,
+    body=schemas.CONSOLE_OUTPUT,
+    status=200,
+)
+def output(call: Call) -> dict[str, Any]:
+    """Show the last lines its containers have written."""
+    length = call.body["os-getConsoleOutput"].get("length")
+    lines = None if length is None else int(str(length))
+    if lines is not None and lines < 0:
+        # as Nova: all of it
+        lines = None
+    try:
+        text = sessions.output(call.deps, call.ctx, call.target, lines)
+    except exception.Conflict:
+        raise exception.Conflict(
+            f"Instance {call.target.id} is not ready"
+        ) from None
+    # what no JSON of old clients takes
+    return {"output": "".join(c for c in text if c >= " " or c in "\n\r\t")}
+
+
+@route(
+    "GET",
+    f"{servers.SERVER}/diagnostics",
+    policy="caas:containers:stats",
+    load=servers.load,
+)
+def diagnostics(call: Call) -> dict[str, Any]:
+    """Show what it uses now, from its control groups."""
+    item = call.target
+    if item.status not in (SetStatus.ACTIVE, SetStatus.PAUSED):
+        raise exception.Conflict(
+            f"Cannot 'get_diagnostics' instance {item.id} while it is in "
+            f"vm_state {views.state(item).vm}"
+        )
+    found = sessions.look(call.deps, call.ctx, item, None, Look.STATS)
+    return action_views.diagnostics(item, found, call.version.minor)
+
+
+@route(
+    "GET",
+    _ACTIONS,
+    policy="caas:events:list",
+    load=servers.load,
+    query=lists.PAGING | {"changes-since", "changes-before"},
+)
+def list_(call: Call) -> dict[str, Any]:
+    """List what was asked of it, the latest first."""
+    size = lists.limit(call)
+    found = events.list_(call.deps, call.ctx, _query(call, size + 1))
+    errors = _query(call, 1000, result="error", action="set.")
+    failed = {
+        each.request_id
+        for each in events.list_(call.deps, call.ctx, errors)
+        if each.request_id
+    }
+    view: dict[str, Any] = {
+        "instanceActions": [
+            action_views.action(
+                each,
+                call.target,
+                call.version.minor,
+                failed=each.request_id in failed,
+            )
+            for each in found[:size]
+        ]
+    }
+    if call.at_least(58) and len(found) > size:
+        marker = found[size - 1].request_id
+        view["links"] = [
+            {
+                "rel": "next",
+                "href": f"{call.url}/servers/{call.target.id}"
+                f"/os-instance-actions?limit={size}&marker={marker}",
+            }
+        ]
+    return view
+
+
+@route(
+    "GET",
+    f"{_ACTIONS}/{{request_id}}",
+    policy="caas:events:list",
+    load=servers.load,
+)
+def get(call: Call) -> dict[str, Any]:
+    """Show one thing that was asked of it, and how it went."""
+    wanted = call.args["request_id"]
+    found = events.list_(
+        call.deps, call.ctx, _query(call, 100, request_id=wanted)
+    )
+    asked = [each for each in found if each.result == "accepted"] or found
+    if not asked:
+        raise exception.NotFound(f"Action {wanted[:100]} not found")
+    return {
+        "instanceAction": action_views.with_events(
+            asked[-1], found, call.target, call.version.minor
+        )
+    }
+
+
+#: Not what the conductor or the host did of itself.
+_ASKED = {"asked": True}
+
+
+def _query(call: Call, limit: int, **filters: Any) -> Query:
+    return Query(
+        filters={"object_id": call.target.id, **(filters or _ASKED)},
+        limit=limit,
+        sort_key="at",
+        sort_dir="desc",
+    )

@@ -1,0 +1,1 @@
+"""What bodies of the Nova-compatible API may hold."""

@@ -1,0 +1,1 @@
+"""How things of caas are shown as things of Nova."""

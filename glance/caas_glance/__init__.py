@@ -1,0 +1,1 @@
+"""Keeps records of container images in Glance whole; see ``filter``."""

@@ -1,0 +1,145 @@
+"""A list by status has just what is shown with that status."""
+
+import datetime
+import itertools
+from typing import Any
+
+import sqlalchemy as sa
+
+from caas.api.compute.views import servers
+from caas.model import states
+from caas.model.query import Query
+from caas.store import sets, tables
+
+NOW = datetime.datetime(2026, 1, 1)
+
+BASE = {
+    "project_id": "p",
+    "user_id": "u",
+    "name": "n",
+    "hostname": "h",
+    "metadata": {},
+    "flavor_id": "f",
+    "flavor_name": "f",
+    "millicpus": 1,
+    "memory_mb": 1,
+    "disk_gb": 1,
+    "reservation_id": "r",
+    "min_count": 1,
+    "created_at": NOW,
+    "updated_at": NOW,
+    "incarnation": 2,
+    "revision": 5,
+    "issued": 5,
+}
+
+
+def test_every_combination() -> None:
+    rows = []
+    combinations = itertools.product(
+        states.Desired,
+        (states.Placement.PLACED, states.Placement.FAILED),
+        states.Phase,
+        (4, 5),
+        (None, NOW),
+        ("", "resize", "rebuild", "update"),
+        (None, NOW),
+        (
+            ("", "", "", False),
+            *((word, "", "", False) for word in states.Frozen),
+            *(("", word, "", False) for word in states.Shelved),
+            *(("", "", word, False) for word in states.Move),
+            ("", "", "", True),
+        ),
+    )
+    for number, values in enumerate(combinations):
+        desired, placement, phase, seen, launched, *more = values
+        change, resized, (frozen, shelved, move, rescued) = more
+        rows.append(
+            {
+                **BASE,
+                "id": str(number),
+                "desired": desired.value,
+                "placement": placement.value,
+                "phase": phase.value,
+                "seen_incarnation": 2,
+                "seen_revision": seen,
+                "launched_at": launched,
+                "change_action": change,
+                "resized_at": resized,
+                "frozen": str(frozen),
+                "shelved": str(shelved),
+                "move": str(move),
+                "in_rescue": rescued,
+                "rescued": {"name": "main"} if rescued else {},
+            }
+        )
+    shown = check(rows, [])
+    assert shown == servers.SHOWN - {"DELETED"}
+
+
+def test_while_containers_go_on() -> None:
+    """By the word in which they were frozen, until none is any more."""
+    rows, containers = [], []
+    combinations = itertools.product(
+        (states.Phase.RUNNING, states.Phase.RESTARTING),
+        (4, 5),
+        ("", *states.Frozen),
+        ((), ("running",), ("paused", "running")),
+    )
+    for number, (phase, seen, before, found) in enumerate(combinations):
+        rows.append(
+            {
+                **BASE,
+                "id": str(number),
+                "desired": "running",
+                "placement": "placed",
+                "phase": phase.value,
+                "seen_incarnation": 2,
+                "seen_revision": seen,
+                "launched_at": NOW,
+                "frozen_before": str(before),
+            }
+        )
+        containers += [
+            {
+                "id": f"{number}-{status}",
+                "set_id": str(number),
+                "project_id": "p",
+                "name": status,
+                "role": "business",
+                "spec": {
+                    "name": status,
+                    "image": {"ref": "a", "id": "i", "digest": "d"},
+                },
+                "created_at": NOW,
+                "status": status,
+            }
+            for status in found
+        ]
+    shown = check(rows, containers)
+    assert shown == {"ACTIVE", "REBOOT", "PAUSED", "SUSPENDED"}
+
+
+def check(
+    rows: list[dict[str, Any]], containers: list[dict[str, Any]]
+) -> set[str]:
+    """:returns: what is shown of all of them."""
+    engine = sa.create_engine("sqlite://")
+    tables.metadata.create_all(engine)
+    with engine.connect() as conn:
+        conn.execute(tables.sets.insert(), rows)
+        if containers:
+            conn.execute(tables.containers.insert(), containers)
+        found = sets.list_(
+            conn, Query(limit=10**6), with_containers=bool(containers)
+        )
+        assert len(found) == len(rows)
+        shown = {each.id: servers.state(each).status for each in found}
+        # of deleted ones only operators hear
+        for status in servers.SHOWN - {"DELETED"}:
+            query = Query({"cases": servers.cases(status)}, limit=10**6)
+            listed = sets.list_(conn, query, with_containers=False)
+            wanted = {i for i, each in shown.items() if each == status}
+            assert {each.id for each in listed} == wanted, status
+    return set(shown.values())
