@@ -25,6 +25,7 @@ from caas.policy import Policy
 from caas.store.engine import Store
 
 CONF = cfg.CONF
+LOG = log.getLogger(__name__)
 
 
 def init_application(folder: str, name: str = "main") -> WSGIApplication:
@@ -43,11 +44,13 @@ def init_application(folder: str, name: str = "main") -> WSGIApplication:
         default_config_files=[],
         default_config_dirs=[folder],
     )
-    log.setup(CONF, "caas-api" if name == "main" else f"caas-{name}")
+    program = "caas-api" if name == "main" else f"caas-{name}"
+    log.setup(CONF, program)
     # made anew of what the configuration says now
     _parts.cache_clear()
     paste_config = os.path.join(os.path.abspath(folder), CONF.api.paste_config)
     app: WSGIApplication = deploy.loadapp(f"config:{paste_config}", name=name)
+    LOG.info("A worker of %s on host %s has started", program, CONF.host)
     return app
 
 

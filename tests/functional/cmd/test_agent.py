@@ -74,8 +74,8 @@ def test_it_ends_at_once(start: Start, logged, number) -> None:
     logged("The agent of host h1 has started")
     began = time.monotonic()
     process.send_signal(number)
-    assert process.wait(10) == 0
-    assert time.monotonic() - began < 2
+    assert process.wait(30) == 0
+    assert time.monotonic() - began < 8
 
 
 def test_it_works_without_a_broker(start: Start, logged) -> None:

@@ -849,7 +849,7 @@ def test_looks_without_an_engine(own, dockerd):
         start = time.monotonic()
         assert door.look("stats", one)["set"]["usage"]["pids"] > 0
         assert door.look("top", one, "web")["count"] > 0
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 10
     finally:
         dockerd.thaw()
 

@@ -310,9 +310,13 @@ def test_waiter_with_a_good_token_goes_on_after_one_with_a_bad(
 
 
 def test_who_comes_later_brings_a_newer_leave(
-    driver: RegistryImage, registry: Registry
+    driver: RegistryImage, registry: Registry, make_conf: Callable[..., Any]
 ) -> None:
     """A long pull goes on with it when the first one has run out."""
+    # it is not to ask again while the gate is closed, however long that takes
+    driver = RegistryImage(
+        make_conf(pull__endpoint=registry.endpoint, pull__timeout=60)
+    )
     there = registry.push([layer(1_000_000)])
     digest = there.layers[0]
     gate = threading.Event()
@@ -325,10 +329,11 @@ def test_who_comes_later_brings_a_newer_leave(
     first = threading.Thread(target=work, args=("good",))
     first.start()
     until(lambda: digest in registry.asked)
-    driver._jobs[there.digest].renew(there.pull("bad"))
+    job = driver._jobs[there.digest]
+    job.renew(there.pull("bad"))
     second = threading.Thread(target=work, args=("good",))
     second.start()
-    time.sleep(0.1)
+    until(lambda: job._passage and job._passage._pull.token == "good")
     gate.set()
     for thread in (first, second):
         thread.join(60)

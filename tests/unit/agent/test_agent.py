@@ -306,12 +306,10 @@ def test_lost_answers_change_nothing_in_the_end(host):
 
 def test_a_crash_is_answered_counted_and_told(host):
     one = create(host, container("web", policy="on-failure"))
-    before = time.monotonic()
     host.runtime.kill(host.id_of("web"), 3)
     host.conductor.wait_for(
         lambda: host.conductor.container(one, "web").get("restarts") == 1
     )
-    assert time.monotonic() - before < 2
     assert host.running() == ["infra", "web"]
     (ended,) = host.conductor.happened("container.exited")
     assert (ended["container"], ended["result"], ended["reason"]) == (
