@@ -9,7 +9,9 @@ Beyond the standard, schemas here may say:
     names of keys whose values taken together differ between the items of an
     array (a key left out counts as its schema's ``default``);
 ``x-decimals``
-    how many digits a number may have after the point.
+    how many digits a number may have after the point;
+``x-within``
+    the least and the greatest number (None: any) that a string may stand for.
 """
 
 import datetime
@@ -152,6 +154,30 @@ def _decimals(
         )
 
 
+def _within(
+    _validator: Any,
+    bounds: tuple[int, int | None],
+    value: Any,
+    _schema: Definition,
+) -> Iterator[exceptions.ValidationError]:
+    if not isinstance(value, str):
+        return
+    try:
+        number = int(value)
+    except ValueError:
+        # the pattern says so
+        return
+    least, most = bounds
+    if number < least:
+        yield exceptions.ValidationError(
+            f"{number} is less than the minimum of {least}"
+        )
+    elif most is not None and number > most:
+        yield exceptions.ValidationError(
+            f"{number} is greater than the maximum of {most}"
+        )
+
+
 def _integer(_checker: Any, value: Any) -> bool:
     """Strictly: ``1.0`` is a number, not an integer."""
     return isinstance(value, int) and not isinstance(value, bool)
@@ -164,7 +190,11 @@ def _array(_checker: Any, value: Any) -> bool:
 
 _Validator = validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft202012Validator,
-    {"x-unique-by": _unique_by, "x-decimals": _decimals},
+    {
+        "x-unique-by": _unique_by,
+        "x-decimals": _decimals,
+        "x-within": _within,
+    },
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _integer, "array": _array}
     ),

@@ -63,7 +63,7 @@ class Settings:
     """Times in seconds; see :mod:`caas.conf.conductor`.
 
     :ivar name: of this conductor.
-    :ivar resize_confirm_window: 0 for none.
+    :ivar resize_confirm_window: 0 for none; so is ``reclaim_interval``.
     :ivar event_retention: days, 0 for ever; so is ``deleted_set_retention``.
     """
 
@@ -75,6 +75,7 @@ class Settings:
     lease_time: float = 15
     settle_timeout: float = 120
     resize_confirm_window: float = 0
+    reclaim_interval: float = 0
     ratios: Ratios = dataclasses.field(default_factory=Ratios)
     enable_new_hosts: bool = True
     event_retention: int = 90
@@ -92,6 +93,7 @@ class Settings:
             lease_time=group.lease_time,
             settle_timeout=group.settle_timeout,
             resize_confirm_window=group.resize_confirm_window,
+            reclaim_interval=group.reclaim_interval,
             ratios=Ratios(
                 group.cpu_allocation_ratio,
                 group.memory_allocation_ratio,

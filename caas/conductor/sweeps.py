@@ -13,7 +13,7 @@ from oslo_db import exception as db_exception
 from caas.conductor import jobs
 from caas.conductor.agents import silent_events
 from caas.conductor.settings import Settings
-from caas.core import changes
+from caas.core import changes, recycling
 from caas.store import (
     duties,
     events,
@@ -80,6 +80,7 @@ class Sweeper:
                 self.sets,
                 self.hosts,
                 self.resizes,
+                self.recycle_bin,
                 self.purge,
             ):
                 try:
@@ -147,6 +148,23 @@ class Sweeper:
         for set_id in due:
             with self._store.writer() as conn:
                 changes.confirm_old(conn, set_id, before)
+
+    def recycle_bin(self) -> None:
+        """Remove sets that have been in it for long enough."""
+        interval = self._settings.reclaim_interval
+        if not interval:
+            return
+        now = self._clock()
+        before = now - datetime.timedelta(seconds=interval)
+        with self._store.reader() as conn:
+            due = sets.binned(conn, before, _MOST)
+        removed = []
+        for set_id in due:
+            with self._store.writer() as conn:
+                if recycling.reclaim(conn, set_id, before, now):
+                    removed.append(set_id)
+        if removed:
+            self._look_again(removed)
 
     def purge(self) -> None:
         """Remove what is too old to be kept, if it is our turn.

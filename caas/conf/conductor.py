@@ -75,6 +75,16 @@ OPTS = [
         "an administrator has to enable it.",
     ),
     cfg.IntOpt(
+        "reclaim_interval",
+        default=0,
+        min=0,
+        help="Seconds a deleted set stays in the recycle bin, from where it "
+        "can be restored; 0 removes it at once, and nothing that is there. "
+        "It is stopped, and its CPUs and memory are free for others; its "
+        "volume stays, but counts in no quota. Known to the API, too. Nova's "
+        "reclaim_instance_interval.",
+    ),
+    cfg.IntOpt(
         "event_retention_days",
         default=90,
         min=0,

@@ -208,6 +208,8 @@ class Deps:
     :ivar keypairs_limit: most key pairs of one user, -1 for no limit.
     :ivar kept: of processes that store or read images, else None.
     :ivar heartbeat_timeout: seconds after which a silent host is down.
+    :ivar reclaim_interval: seconds a deleted set stays in the recycle bin, 0
+        for there is none.
     """
 
     store: Store
@@ -215,6 +217,7 @@ class Deps:
     images: ImageResolver
     quota_defaults: Mapping[str, int]
     heartbeat_timeout: float = 45.0
+    reclaim_interval: float = 0
     keypairs_limit: int = 100
     agents: Agents = NoAgents()  # noqa: RUF009 - it has no state
     notify_jobs: Callable[[RequestContext], None] = _nobody

@@ -288,7 +288,7 @@ def _insert(
     }
     project_id = ctx.project_scope
     quota = core_quotas.ready(deps, project_id)
-    count = min(max_count, _room(quota, each))
+    count = min(max_count, room(quota, each))
     if count < min_count:
         raise over_quota(quota, each, min_count, f"{min_count} such set(s)")
     items = _build(ctx, body, flavor, specs, key, count)
@@ -369,7 +369,7 @@ def claim_quota(
         )
 
 
-def _room(quota: Quota, each: dict[str, int]) -> int:
+def room(quota: Quota, each: dict[str, int]) -> int:
     """How many sets more the quota has room for."""
     rooms = [
         (usage.limit - usage.used) // each[resource]
@@ -673,10 +673,25 @@ def _updated(
     )
 
 
-def check_unlocked(ctx: RequestContext, item: model.Set) -> None:
-    """:raises Conflict: it is locked, and the user may not override that."""
+def check_unlocked(
+    ctx: RequestContext, item: model.Set, *, binned: bool = False
+) -> None:
+    """:param binned: it may be in the recycle bin.
+    :raises Conflict: it is locked, and the user may not override that; or it
+        was deleted.
+    """
     if item.locked and not ctx.over_locks():
         raise exception.Conflict(f"Instance {item.id} is locked")
+    if not binned:
+        check_not_binned(item)
+
+
+def check_not_binned(item: model.Set) -> None:
+    """:raises Conflict: it is in the recycle bin."""
+    if item.binned_at is not None:
+        raise exception.Conflict(
+            f"Set {item.id} is in the recycle bin; restore it first."
+        )
 
 
 def lock(
@@ -709,8 +724,9 @@ def lock(
 
 def check_in_place(item: model.Set, *, shelved: bool = False) -> None:
     """:param shelved: it may be put away.
-    :raises Conflict: it is, or on its way to another host.
+    :raises Conflict: it is, or on its way to another host, or deleted.
     """
+    check_not_binned(item)
     if item.move:
         raise exception.Conflict(
             f"Set {item.id} is on its way to another host; wait until it is "
@@ -830,8 +846,9 @@ def reset_state(
 ) -> model.Set:
     """Have it show as ERROR, or no longer: then what failed is tried again.
 
-    :raises Conflict: it is being deleted.
+    :raises Conflict: it is being deleted, or in the recycle bin.
     """
+    check_not_binned(item)
     with deps.store.writer() as conn:
         if not store.mark(conn, item.id, broken, utcnow()):
             raise exception.Conflict(f"Set {item.id} is being deleted.")
@@ -910,7 +927,7 @@ def delete(deps: Deps, ctx: RequestContext, item: model.Set) -> model.Set:
 
     :raises Conflict: it is locked.
     """
-    check_unlocked(ctx, item)
+    check_unlocked(ctx, item, binned=True)
     if item.desired == Desired.DELETED:
         deps.notify(ctx, [item.id])
         return item
@@ -926,7 +943,7 @@ def force_delete(
     Name and quota are free at once; what it used of its host is freed when
     the host has removed it.
     """
-    check_unlocked(ctx, item)
+    check_unlocked(ctx, item, binned=True)
     now = utcnow()
     with deps.store.writer() as conn:
         # a new revision, so that its host is told even if this process dies
@@ -989,6 +1006,9 @@ def ask(
         found = store.get(conn, item.id)
     if found is None:
         raise exception.NotFound(f"There is no set with the id {item.id}.")
+    if not done and desired == found.desired == Desired.DELETED:
+        # by somebody else at the same moment
+        return found
     if not done:
         wanted = (
             "being deleted"

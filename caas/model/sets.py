@@ -57,6 +57,7 @@ class Set:
     resized_from: dict[str, Any] = dataclasses.field(default_factory=dict)
     frozen: str = ""
     shelved: str = ""
+    binned_at: datetime.datetime | None = None
     move: str = ""
     move_from: int = 0
     move_to: str = ""
@@ -166,6 +167,7 @@ class Set:
             marked=self.marked,
             moving=self.move != "",
             rescued=bool(self.rescued),
+            binned=self.binned_at is not None,
         )
 
     @property

@@ -96,6 +96,7 @@ class SetStatus(enum.StrEnum):
     PAUSED = "PAUSED"
     SUSPENDED = "SUSPENDED"
     SHELVED_OFFLOADED = "SHELVED_OFFLOADED"
+    SOFT_DELETED = "SOFT_DELETED"
     STOPPING = "STOPPING"
     SHUTOFF = "SHUTOFF"
     ERROR = "ERROR"
@@ -152,6 +153,7 @@ class Rule:
     :ivar marked: operators say that it is broken.
     :ivar moving: it is on its way to another host.
     :ivar rescued: a shell stands in for its first container.
+    :ivar binned: it is in the recycle bin.
     """
 
     status: SetStatus
@@ -169,12 +171,14 @@ class Rule:
     marked: bool | None = None
     moving: bool | None = None
     rescued: bool | None = None
+    binned: bool | None = None
 
 
 #: First match wins; the last line matches whatever is left.
 RULES: tuple[Rule, ...] = (
     Rule(SetStatus.DELETED, deleted=True),
     Rule(SetStatus.DELETING, desired=(Desired.DELETED,)),
+    Rule(SetStatus.SOFT_DELETED, binned=True),
     Rule(SetStatus.MIGRATING, moving=True),
     Rule(SetStatus.ERROR, marked=True),
     Rule(SetStatus.ERROR, placement=(Placement.FAILED,), issued=True),
@@ -267,6 +271,7 @@ FINAL = frozenset(
         SetStatus.PAUSED,
         SetStatus.SUSPENDED,
         SetStatus.SHELVED_OFFLOADED,
+        SetStatus.SOFT_DELETED,
         SetStatus.RESCUE,
         SetStatus.VERIFY_RESIZE,
         SetStatus.ERROR,
@@ -291,6 +296,7 @@ def set_status(
     marked: bool = False,
     moving: bool = False,
     rescued: bool = False,
+    binned: bool = False,
 ) -> SetStatus:
     """The status a user sees.
 
@@ -306,6 +312,7 @@ def set_status(
     :param marked: operators say that it is broken.
     :param moving: it is on its way to another host.
     :param rescued: a shell stands in for its first container.
+    :param binned: it is in the recycle bin.
     """
     for rule in RULES:
         if (
@@ -326,6 +333,7 @@ def set_status(
             and rule.marked in (None, marked)
             and rule.moving in (None, moving)
             and rule.rescued in (None, rescued)
+            and rule.binned in (None, binned)
         ):
             return rule.status
     raise AssertionError("RULES ends with a rule that matches everything")

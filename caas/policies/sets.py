@@ -50,6 +50,12 @@ RULES = [
         "caas:sets:delete", MEMBER, "Delete a set.", "DELETE /v1/sets/{set_id}"
     ),
     rule(
+        "caas:sets:restore",
+        MEMBER,
+        "Have a deleted set back from the recycle bin.",
+        "POST /v1/sets/{set_id}/restore",
+    ),
+    rule(
         "caas:sets:force_delete",
         MANAGER,
         "Forget a set without waiting for its host, on which it may go on "

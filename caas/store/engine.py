@@ -10,6 +10,8 @@ from oslo_db import api as db_api
 from oslo_db import options as db_options
 from oslo_db.sqlalchemy import enginefacade
 
+from caas.model import patterns
+
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -122,6 +124,8 @@ def _tune_sqlite(engine: sa.Engine) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.close()
+        # instead of Python's own, which some patterns keep busy for ever
+        dbapi.create_function("regexp", 2, _regexp, deterministic=True)
 
     sa.event.listen(engine, "connect", connect)
     engine.dispose()
@@ -132,6 +136,10 @@ def _tune_sqlite(engine: sa.Engine) -> None:
             _dispatch=engine.pool.dispatch,
             dialect=engine.dialect,
         )
+
+
+def _regexp(pattern: str, text: str | None) -> bool:
+    return text is not None and patterns.found(pattern, text)
 
 
 def utcnow() -> datetime.datetime:

@@ -68,6 +68,7 @@ def _terms(rule: states.Rule) -> list[sa.ColumnElement[bool]]:
         "marked": t.c.marked.is_(True),
         "moving": t.c.move != "",
         "rescued": t.c.in_rescue.is_(True),
+        "binned": t.c.binned_at.is_not(None),
     }
     terms: list[sa.ColumnElement[bool]] = []
     for name, fact in facts.items():
@@ -120,6 +121,7 @@ def from_row(
         resized_from=m["resized_from"] or {},
         frozen=m["frozen"],
         shelved=m["shelved"],
+        binned_at=m["binned_at"],
         move=m["move"],
         move_from=m["move_from"],
         move_to=m["move_to"],
@@ -240,7 +242,8 @@ def named(
     idents: Collection[str],
     project_ids: Collection[str],
 ) -> list[model.Set]:
-    """Sets with their containers, by id or name, in some projects.
+    """Sets with their containers, by id or name, in some projects; none that
+    are in the recycle bin.
 
     Projects are many where somebody has a role on a domain, so that they are
     taken some at a time.
@@ -255,6 +258,7 @@ def named(
                 sa.or_(t.c.id.in_(idents), t.c.name.in_(idents)),
                 t.c.project_id.in_(projects[start : start + _AT_ONCE]),
                 t.c.deleted_at.is_(None),
+                t.c.binned_at.is_(None),
             )
             .order_by(t.c.created_at, t.c.id)
         )
@@ -273,14 +277,17 @@ def list_(
 ) -> list[model.Set]:
     """One page of sets.
 
+    Those in the recycle bin are not in it, unless one of the filters is
+    their status, ``changes_since`` or ``deleted``.
+
     Filters: ``name``, ``status``, ``flavor`` (id or name), ``host`` (name),
     ``availability_zone``, ``reservation_id``, ``image`` (Glance id or what
     the user wrote), ``metadata`` (dict of pairs that must all match),
     ``changes_since`` (datetime; includes deleted sets), ``changes_before``,
-    ``deleted`` (True: only those), ``pattern`` (a regular expression that the
-    name holds), ``cases`` and ``ids`` (one of these), ``address`` (a
-    pattern), ``locked``, ``user``, ``tags`` (all), ``tags_any``,
-    ``not_tags`` (not all), ``not_tags_any``.
+    ``deleted`` (True: only those and what is in the recycle bin),
+    ``pattern`` (a regular expression that the name holds), ``cases`` and
+    ``ids`` (one of these), ``address`` (a pattern), ``locked``, ``user``,
+    ``tags`` (all), ``tags_any``, ``not_tags`` (not all), ``not_tags_any``.
 
     :param infra: False: with all containers but those.
     :raises BadRequest: a pattern is none, to the database.
@@ -298,6 +305,8 @@ def list_(
         pass
     elif filters.get("status") != states.SetStatus.DELETED:
         statement = statement.where(t.c.deleted_at.is_(None))
+        if states.SetStatus.SOFT_DELETED not in _statuses(filters):
+            statement = statement.where(t.c.binned_at.is_(None))
     for key, value in filters.items():
         statement = statement.where(_FILTERS[key](value))
     statement = paging.page(conn, statement, t, query, _SORT)
@@ -318,6 +327,12 @@ def list_(
     return [
         from_row(row, found.get(row.id, ()), tags.get(row.id)) for row in rows
     ]
+
+
+def _statuses(filters: dict[str, Any]) -> set[str]:
+    """Those that are asked for by name."""
+    cases = filters.get("cases") or ()
+    return {filters.get("status", ""), *(case.status for case in cases)}
 
 
 def on_hosts(
@@ -404,7 +419,9 @@ _FILTERS: dict[str, Any] = {
     "metadata": _by_metadata,
     "changes_before": lambda v: t.c.updated_at <= v,
     "deleted": lambda v: (
-        t.c.deleted_at.is_not(None) if v else t.c.deleted_at.is_(None)
+        sa.or_(t.c.deleted_at.is_not(None), t.c.binned_at.is_not(None))
+        if v
+        else t.c.deleted_at.is_(None)
     ),
     "pattern": t.c.name.regexp_match,
     "cases": lambda v: sa.or_(*map(_case, v)),
@@ -639,6 +656,117 @@ def put_back(
     return done.rowcount == 1
 
 
+def put_in_bin(
+    conn: sa.Connection,
+    item: model.Set,
+    request_id: str,
+    now: datetime.datetime,
+) -> bool:
+    """Put a set into the recycle bin, as a new revision.
+
+    A resize or move of it waits no longer to be confirmed.
+
+    :returns: False when something else is wanted by now.
+    """
+    done = conn.execute(
+        t.update()
+        .where(
+            t.c.id == item.id,
+            t.c.revision == item.revision,
+            t.c.change_revision == 0,
+            t.c.deleted_at.is_(None),
+            t.c.desired == item.desired.value,
+            t.c.binned_at.is_(None),
+        )
+        .values(
+            binned_at=now,
+            desired=states.Desired.STOPPED.value,
+            shelved=states.Shelved.AWAY.value,
+            frozen_before=t.c.frozen,
+            frozen="",
+            move="",
+            move_to="",
+            marked=False,
+            revision=item.revision + 1,
+            request_id=request_id,
+            updated_at=now,
+            **_CONFIRMED,
+        )
+    )
+    return done.rowcount == 1
+
+
+def take_from_bin(
+    conn: sa.Connection,
+    item: model.Set,
+    request_id: str,
+    now: datetime.datetime,
+) -> bool:
+    """Have a set run that is in the recycle bin, as a new revision.
+
+    :returns: False when it is not there by now.
+    """
+    done = conn.execute(
+        t.update()
+        .where(*_in_bin(item))
+        .values(
+            binned_at=None,
+            desired=states.Desired.RUNNING.value,
+            shelved=states.Shelved.RETURNING.value,
+            failure={},
+            revision=item.revision + 1,
+            request_id=request_id,
+            updated_at=now,
+        )
+    )
+    return done.rowcount == 1
+
+
+def _in_bin(item: model.Set) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        t.c.id == item.id,
+        t.c.revision == item.revision,
+        t.c.binned_at == item.binned_at,
+        t.c.deleted_at.is_(None),
+        t.c.desired == states.Desired.STOPPED.value,
+    )
+
+
+def binned(
+    conn: sa.Connection, before: datetime.datetime, limit: int
+) -> list[str]:
+    """Ids of sets that are in the recycle bin since then."""
+    statement = (
+        sa.select(t.c.id)
+        .where(
+            t.c.binned_at <= before,
+            t.c.deleted_at.is_(None),
+            t.c.desired == states.Desired.STOPPED.value,
+        )
+        .limit(limit)
+    )
+    return list(conn.execute(statement).scalars())
+
+
+def reclaim(
+    conn: sa.Connection, item: model.Set, now: datetime.datetime
+) -> bool:
+    """Have a set removed that is in the recycle bin, as a new revision.
+
+    :returns: False when it is not there by now.
+    """
+    done = conn.execute(
+        t.update()
+        .where(*_in_bin(item))
+        .values(
+            desired=states.Desired.DELETED.value,
+            revision=item.revision + 1,
+            updated_at=now,
+        )
+    )
+    return done.rowcount == 1
+
+
 def tombstone(
     conn: sa.Connection, set_ids: Collection[str], now: datetime.datetime
 ) -> set[str]:
@@ -657,6 +785,7 @@ def tombstone(
             t.c.memory_mb,
             t.c.disk_gb,
             t.c.change_from,
+            t.c.binned_at,
         ).where(t.c.id.in_(set_ids), t.c.deleted_at.is_(None))
     ).all()
     ids = {row.id for row in rows}
@@ -680,8 +809,10 @@ def tombstone(
     counts = containers.tombstone(conn, ids, now)
     # there may be secrets in it
     set_inputs.delete(conn, ids)
-    for project_id in sorted({row.project_id for row in rows}):
-        mine = [row for row in rows if row.project_id == project_id]
+    # what was in the recycle bin has given its quota back before
+    counted = [row for row in rows if row.binned_at is None]
+    for project_id in sorted({row.project_id for row in counted}):
+        mine = [row for row in counted if row.project_id == project_id]
         held = [_held(row, counts[row.id]) for row in mine]
         quotas.release(
             conn,

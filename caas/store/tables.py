@@ -92,6 +92,9 @@ sets = sa.Table(
     sa.Column("frozen", sa.String(16), nullable=False, default=""),
     # it is put away: model.states.Shelved, "" if not
     sa.Column("shelved", sa.String(16), nullable=False, default=""),
+    # since when it is in the recycle bin, where it is put away; it counts in
+    # no quota meanwhile
+    sa.Column("binned_at", _time()),
     # it is on its way to another host: model.states.Move, "" if not; the
     # incarnation that is left; and the name of the host it is to go to, ""
     # for any other
@@ -151,6 +154,7 @@ sets = sa.Table(
     sa.Index(None, "deleted_at"),
     sa.Index(None, "to_tell"),
     sa.Index(None, "resized_at"),
+    sa.Index(None, "binned_at"),
 )
 
 # What a user hands into the containers: model.inputs.Inputs, and the key of

@@ -74,6 +74,7 @@ def _parts() -> tuple[Deps, Policy, Settings]:
         images=NoImages(),
         quota_defaults=quotas.defaults(CONF.quota),
         heartbeat_timeout=CONF.conductor.heartbeat_timeout,
+        reclaim_interval=CONF.conductor.reclaim_interval,
         keypairs_limit=CONF.quota.keypairs,
         agents=_agents(),
         kept=where,

@@ -165,7 +165,8 @@ class Whole:
             sweep_interval=0.2,
             lease_time=1,
             settle_timeout=1,
-            heartbeat_timeout=3,
+            # twenty beats: a busy machine is not to look like a dead host
+            heartbeat_timeout=10,
         )
         sender = rpc.Sender(transport)
         made = Conductor(

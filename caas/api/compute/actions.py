@@ -4,10 +4,10 @@ from typing import Any, Literal, NoReturn
 
 from caas import exception
 from caas.api.compute import servers, wanted
-from caas.api.compute.expected import expect
+from caas.api.compute.expected import expect, wrong_state
 from caas.api.compute.operation import Answer, Call, action
 from caas.api.compute.schemas import servers as schemas
-from caas.core import changes, inputs, sets
+from caas.core import changes, inputs, recycling, sets
 from caas.model.containers import Container
 from caas.model.inputs import Inputs
 from caas.model.keypairs import Keypair
@@ -255,8 +255,17 @@ def change_password(call: Call) -> NoReturn:
     load=servers.load,
 )
 def force_delete(call: Call) -> None:
-    """Delete it, whatever it is at."""
+    """Delete it for good, whatever it is at."""
     sets.delete(call.deps, call.ctx, call.target)
+
+
+@action(_SERVER, "restore", policy="caas:sets:restore", load=servers.load)
+def restore(call: Call) -> None:
+    """Have back what was deleted and is in the recycle bin."""
+    item = call.target
+    if item.status != SetStatus.SOFT_DELETED:
+        raise wrong_state(item, "restore")
+    recycling.restore(call.deps, call.ctx, item)
 
 
 @action(

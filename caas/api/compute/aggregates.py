@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from caas import exception
+from caas.api.compute import lists
 from caas.api.compute.operation import Answer, Call, action, route
 from caas.api.compute.schemas import common
 from caas.api.compute.views import common as views
@@ -62,12 +63,12 @@ _IMAGES = common.obj(
 
 
 def _number(call: Call) -> int:
-    text = call.args["aggregate"]
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    found = lists.number(call.args["aggregate"])
+    if found is None:
         raise exception.BadRequest(
             "Invalid input received: id must be an integer"
         )
-    return int(text)
+    return found
 
 
 def _view(call: Call, item: Aggregate) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """What a server has written, what it uses, and what was done to it."""
 
+import dataclasses
+import urllib.parse
+from collections.abc import Iterator
 from typing import Any
 
 from caas import exception
-from caas.api.compute import lists, servers
+from caas.api.compute import filters, lists, servers
 from caas.api.compute.operation import Call, action, route
 from caas.api.compute.schemas import servers as schemas
 from caas.api.compute.views import actions as action_views
@@ -69,7 +72,10 @@ def diagnostics(call: Call) -> dict[str, Any]:
 def list_(call: Call) -> dict[str, Any]:
     """List what was asked of it, the latest first."""
     size = lists.limit(call)
-    found = events.list_(call.deps, call.ctx, _query(call, size + 1))
+    since = dict(_since(call))
+    query = _query(call, size + 1, asked=True, **since)
+    query = dataclasses.replace(query, marker=_marker(call))
+    found = events.list_(call.deps, call.ctx, query)
     errors = _query(call, 1000, result="error", action="set.")
     failed = {
         each.request_id
@@ -93,7 +99,7 @@ def list_(call: Call) -> dict[str, Any]:
             {
                 "rel": "next",
                 "href": f"{call.url}/servers/{call.target.id}"
-                f"/os-instance-actions?limit={size}&marker={marker}",
+                f"/os-instance-actions?{_parameters(call, size, marker)}",
             }
         ]
     return view
@@ -121,13 +127,48 @@ def get(call: Call) -> dict[str, Any]:
     }
 
 
-#: Not what the conductor or the host did of itself.
-_ASKED = {"asked": True}
+def _marker(call: Call) -> str | None:
+    """The event that the last action of the page before is.
+
+    :raises BadRequest: there is no such action.
+    """
+    request_id = call.one("marker") if call.at_least(58) else None
+    if request_id is None:
+        return None
+    asked = _query(call, 1000, asked=True, request_id=request_id)
+    found = events.list_(call.deps, call.ctx, asked)
+    if not found:
+        raise exception.BadRequest(
+            f"Marker {request_id[:100]} could not be found."
+        )
+    return found[-1].id
 
 
-def _query(call: Call, limit: int, **filters: Any) -> Query:
+def _since(call: Call) -> Iterator[tuple[str, Any]]:
+    for name, key, first in (
+        ("changes-since", "since", 58),
+        ("changes-before", "until", 66),
+    ):
+        text = call.one(name) if call.at_least(first) else None
+        if text:
+            yield key, filters.time(name, text)
+
+
+def _parameters(call: Call, size: int, marker: str) -> str:
+    kept = {
+        name: text
+        for name in ("changes-since", "changes-before")
+        if (text := call.one(name))
+    }
+    return urllib.parse.urlencode({"limit": size, "marker": marker, **kept})
+
+
+def _query(call: Call, limit: int, **wanted: Any) -> Query:
+    """:param wanted: ``asked`` leaves out what the conductor or the host did
+    of itself.
+    """
     return Query(
-        filters={"object_id": call.target.id, **(filters or _ASKED)},
+        filters={"object_id": call.target.id, **wanted},
         limit=limit,
         sort_key="at",
         sort_dir="desc",

@@ -25,7 +25,7 @@ def expect(call: Call, verb: str, *allowed: SetStatus) -> Set:
     :raises Conflict: it is in another, or locked.
     """
     item: Set = call.target
-    sets.check_unlocked(call.ctx, item)
+    sets.check_unlocked(call.ctx, item, binned=True)
     if item.status not in allowed:
         raise wrong_state(item, verb)
     return item

@@ -1,7 +1,6 @@
 """What lists of servers are asked for, as the store understands it."""
 
 import datetime
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from caas.api.compute import lists
 from caas.api.compute.operation import Call, forbidden
 from caas.api.compute.views.servers import SHOWN, cases
 from caas.api.schema import parse_time
+from caas.model import patterns
 from caas.model.query import Query
 from caas.model.states import Case, SetStatus
 
@@ -154,8 +154,7 @@ def _cases(call: Call) -> list[Case] | None:
 #: What Nova has beyond what a set can be.
 _NOVAS = frozenset(
     {
-        *("HARD_REBOOT", "MIGRATING", "PASSWORD", "SHELVED"),
-        *("SOFT_DELETED", "UNKNOWN"),
+        *("HARD_REBOOT", "MIGRATING", "PASSWORD", "SHELVED", "UNKNOWN"),
     }
 )
 
@@ -172,10 +171,11 @@ def _flag(call: Call, name: str) -> bool:
 def _pattern(text: str) -> str:
     """:raises BadRequest: it is no regular expression."""
     try:
-        re.compile(text)
-    except re.error:
+        patterns.check(text)
+    except ValueError:
         raise exception.BadRequest(
-            f"Invalid regular expression: {text[:100]!r}."
+            f"Invalid regular expression: {text[:100]!r}. It has to be one "
+            "without look-around and references back."
         ) from None
     return text
 

@@ -95,9 +95,10 @@ def _list(call: Call) -> list[Flavor]:
         text = call.one(name)
         if text is None:
             continue
-        if not text.isdigit() or len(text) > 9:
+        least = lists.number(text)
+        if least is None:
             raise exception.BadRequest(f"Invalid {name} [{text[:20]}]")
-        filters[key] = int(text)
+        filters[key] = least
     filters |= _access(call)
     query = lists.query_of(call, filters, None, _SORT, "created_at")
     if "sort_dir" not in call.query:

@@ -14,18 +14,35 @@ T = TypeVar("T")
 PAGING = frozenset({"limit", "marker", "sort_key", "sort_dir", "page"})
 
 
+def number(text: str) -> int | None:
+    """A whole number that is not negative, None if it is none."""
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    return None
+
+
 def limit(call: Call) -> int:
     """:raises BadRequest: it is no number."""
     most = call.settings.max_limit
     text = call.one("limit")
     if text is None:
         return most
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    return min(_counted("limit", text), most)
+
+
+def offset(call: Call) -> int:
+    """:raises BadRequest: it is no number."""
+    return _counted("offset", call.one("offset") or "0")
+
+
+def _counted(name: str, text: str) -> int:
+    found = number(text)
+    if found is None:
         raise exception.BadRequest(
-            "Invalid input for query parameters limit. It must be a number "
+            f"Invalid input for query parameters {name}. It must be a number "
             "that is not negative."
         )
-    return min(int(text), most)
+    return found
 
 
 def query_of(

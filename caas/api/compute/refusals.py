@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from caas import exception
-from caas.api.compute import expected, servers
+from caas.api.compute import servers
 from caas.api.compute.operation import Call, Versions, action
 from caas.api.compute.schemas import common
 
@@ -95,9 +95,3 @@ def trigger_crash_dump(call: Call) -> NoReturn:
     raise _unsupported(
         "trigger_crash_dump", "they have no kernel of their own to crash"
     )
-
-
-@action(_SERVER, "restore", policy="caas:sets:delete", load=servers.load)
-def restore(call: Call) -> NoReturn:
-    """Refused: what is deleted is gone, and what is there is not deleted."""
-    raise expected.wrong_state(call.target, "restore")

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from caas import exception
 from caas.api.compute import lists
 from caas.api.compute.operation import Call, route
 from caas.api.compute.schemas import common
@@ -76,22 +75,17 @@ def _view(call: Call, item: ServerGroup) -> dict[str, Any]:
 )
 def list_(call: Call) -> dict[str, Any]:
     """List server groups, the oldest first."""
-    offset = call.one("offset") or "0"
-    if not (offset.isascii() and offset.isdigit() and len(offset) < 10):
-        raise exception.BadRequest(
-            "Invalid input for query parameters offset. It must be a number "
-            "that is not negative."
-        )
+    offset = lists.offset(call)
     every = "all_projects" in call.query and call.allows(
         "caas:server_groups:list:all_projects"
     )
     query = Query(
-        limit=lists.limit(call) + int(offset),
+        limit=lists.limit(call) + offset,
         sort_dir="asc",
         project_id=None if every else call.ctx.project_scope,
     )
     found = server_groups.list_(call.deps, call.ctx, query)
-    return {"server_groups": [_view(call, g) for g in found[int(offset) :]]}
+    return {"server_groups": [_view(call, g) for g in found[offset:]]}
 
 
 @route("GET", _ONE, policy="caas:server_groups:get", load=_load)

@@ -10,7 +10,7 @@ from caas.api.compute.schemas import servers as schemas
 from caas.api.compute.schemas.common import boolean
 from caas.api.compute.views import common
 from caas.api.compute.views.servers import Viewer, addresses
-from caas.core import inputs, sets
+from caas.core import inputs, recycling, sets
 from caas.model.sets import Set
 
 SERVER = "/servers/{server_id}"
@@ -191,7 +191,7 @@ def _later(key: str) -> bool:
 @route("DELETE", SERVER, policy="caas:sets:delete", load=load, status=204)
 def delete(call: Call) -> None:
     """Delete a server."""
-    sets.delete(call.deps, call.ctx, call.target)
+    recycling.delete(call.deps, call.ctx, call.target)
 
 
 @route("GET", f"{SERVER}/ips", policy="caas:sets:get", load=load)

@@ -108,7 +108,7 @@ def _server(item: Life, hours: float) -> dict[str, Any]:
 def _links(
     call: Call, path: str, found: Sequence[Life], size: int
 ) -> list[dict[str, str]]:
-    if len(found) <= size:
+    if len(found) <= size or not size:
         return []
     return lists.next_page(call, path, found[size - 1].set_id)
 
@@ -142,7 +142,8 @@ def get(call: Call) -> dict[str, Any]:
     """Show what the servers of a project took."""
     project_id = call.target.project_id
     found, start, stop, size = _asked(call, project_id)
-    view = _summary(found[:size], start, stop, True) if found else {}
+    mine = found[:size]
+    view = _summary(mine, start, stop, True) if mine else {}
     links = _links(call, f"{_ALL}/{project_id}", found, size)
     answer: dict[str, Any] = {"tenant_usage": view}
     return answer | ({"tenant_usage_links": links} if links else {})

@@ -75,11 +75,9 @@ def _view(call: Call, item: Set, container: Container) -> dict[str, Any]:
 def list_(call: Call) -> dict[str, Any]:
     """List the containers of a server."""
     item = call.target
-    start = call.one("offset") or "0"
-    if not start.isdigit():
-        raise exception.BadRequest("offset must be a number.")
+    start = lists.offset(call)
     found = [each for each in item.containers if each.spec is not None]
-    found = found[int(start) :][: lists.limit(call)]
+    found = found[start:][: lists.limit(call)]
     return {"volumeAttachments": [_view(call, item, each) for each in found]}
 
 

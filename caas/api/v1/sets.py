@@ -8,7 +8,7 @@ from caas.api.v1 import lists
 from caas.api.v1.schemas import common
 from caas.api.v1.schemas import sets as schemas
 from caas.api.v1.views.sets import Viewer
-from caas.core import changes, inputs, sets
+from caas.core import changes, inputs, recycling, sets
 from caas.model.query import Query
 from caas.model.sets import Set
 
@@ -140,15 +140,41 @@ def update(call: Call) -> dict[str, Any]:
     "/v1/sets/{set_id}",
     policy="caas:sets:delete",
     load=load,
+    query=schemas.DELETE,
     response=schemas.ONE,
     status=202,
 )
 def delete(call: Call) -> dict[str, Any]:
     """Delete a set and its volume.
 
-    It is gone when its host has removed it; asking again is no error.
+    Where there is a recycle bin, a set that has run is first stopped and kept
+    there: its status is `SOFT_DELETED`, it counts in no quota and is in no
+    list unless its status is asked for, and it can be restored until
+    `reclaim_at`. Otherwise, and with `permanent`, it is gone when its host
+    has removed it. Asking again is no error.
     """
-    return one(call, sets.delete(call.deps, call.ctx, call.target))
+    drop = sets.delete if call.query.get("permanent") else recycling.delete
+    return one(call, drop(call.deps, call.ctx, call.target))
+
+
+@operation(
+    "POST",
+    "/v1/sets/{set_id}/restore",
+    policy="caas:sets:restore",
+    load=load,
+    body=common.EMPTY,
+    body_optional=True,
+    response=schemas.ONE,
+    status=202,
+)
+def restore(call: Call) -> dict[str, Any]:
+    """Have a deleted set back from the recycle bin, and running.
+
+    With its address, its volume, and all that its containers have written. If
+    its host has no room for it by now, it is `SHELVED_OFFLOADED` then, and
+    `failure` says why.
+    """
+    return one(call, recycling.restore(call.deps, call.ctx, call.target))
 
 
 @operation(

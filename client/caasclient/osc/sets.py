@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from openstack import exceptions
 from osc_lib.cli import parseractions
 
 from caasclient.osc import base, columns, progress, spec
@@ -52,6 +53,7 @@ SHOW = columns.fields(
     "created_at",
     "launched_at",
     "updated_at",
+    "reclaim_at",
     addresses=columns.Addresses,
     flavor=columns.Size,
     containers=columns.Containers,
@@ -61,6 +63,7 @@ SHOW = columns.fields(
     created_at=columns.Time,
     launched_at=columns.Time,
     updated_at=columns.Time,
+    reclaim_at=columns.Time,
 )
 #: What only administrators are told.
 ADMIN = columns.fields("host", "host_status", "incarnation", "revision")
@@ -93,7 +96,19 @@ class OnSets(base.Command):
         return parser
 
     def find(self, name_or_id: str, args: argparse.Namespace) -> sets.Set:
-        query = {"all_projects": True} if args.all_projects else {}
+        return self._find(name_or_id, args)
+
+    def find_deleted(
+        self, name_or_id: str, args: argparse.Namespace
+    ) -> sets.Set:
+        """One in the recycle bin."""
+        return self._find(name_or_id, args, status="SOFT_DELETED")
+
+    def _find(
+        self, name_or_id: str, args: argparse.Namespace, **query: Any
+    ) -> sets.Set:
+        if args.all_projects:
+            query["all_projects"] = True
         return base.found(
             self.caas.find_set(name_or_id, ignore_missing=False, **query)
         )
@@ -169,7 +184,10 @@ class RestartSet(_Verb):
 
 
 class DeleteSet(_Verb):
-    """Delete sets with their containers, addresses and volumes."""
+    """Delete sets with their containers, addresses and volumes.
+
+    Where the cloud has a recycle bin they can be restored for a while.
+    """
 
     done = "deleted"
     target = "DELETED"
@@ -182,12 +200,46 @@ class DeleteSet(_Verb):
             help="Forget them at once, even if their host does not answer "
             "(managers of the project)",
         )
+        parser.add_argument(
+            "--permanent",
+            action="store_true",
+            help="Not to the recycle bin, or out of it",
+        )
         return parser
+
+    def find(self, name_or_id: str, args: argparse.Namespace) -> sets.Set:
+        try:
+            return super().find(name_or_id, args)
+        except exceptions.NotFoundException:
+            if not args.permanent:
+                raise
+            return self.find_deleted(name_or_id, args)
 
     def act(self, each: sets.Set, args: argparse.Namespace) -> sets.Set:
         return base.found(
-            self.caas.delete_set(each, ignore_missing=False, force=args.force)
+            self.caas.delete_set(
+                each,
+                ignore_missing=False,
+                force=args.force,
+                permanent=args.permanent,
+            )
         )
+
+
+class RestoreSet(_Verb):
+    """Have deleted sets back from the recycle bin, and running.
+
+    "set list --status soft_deleted" shows what is in it.
+    """
+
+    done = "restored"
+    target = "ACTIVE"
+
+    def find(self, name_or_id: str, args: argparse.Namespace) -> sets.Set:
+        return self.find_deleted(name_or_id, args)
+
+    def act(self, each: sets.Set, args: argparse.Namespace) -> sets.Set:
+        return self.caas.restore_set(each)
 
 
 class CreateSet(base.ShowOne):

@@ -121,10 +121,12 @@ class Proxy(_inside.Inside, _images.Images):
         ignore_missing: bool = True,
         *,
         force: bool = False,
+        permanent: bool = False,
     ) -> Set | None:
         """Ask for the deletion; :meth:`wait_for_delete_set` waits for it.
 
         :returns: the set as it is being deleted, None if it is missing.
+        :param permanent: not to the recycle bin of the cloud, or out of it.
         :param force: forget it at once, even if its host does not answer;
             name and quota are free, the host removes what it has of it when
             it is back.
@@ -133,11 +135,18 @@ class Proxy(_inside.Inside, _images.Images):
         try:
             if force:
                 return each.act(self, "force-delete", {})
-            return each.delete(self)
+            return each.delete(self, permanent=permanent)
         except exceptions.NotFoundException:
             if not ignore_missing:
                 raise
             return None
+
+    def restore_set(self, value: str | Set) -> Set:
+        """Have a deleted set back from the recycle bin, and running.
+
+        Such sets are listed with ``status="SOFT_DELETED"`` only.
+        """
+        return self._get_resource(Set, value).act(self, "restore", {})
 
     def start_set(self, value: str | Set) -> Set:
         return self._get_resource(Set, value).act(self, "start", {})
@@ -285,7 +294,8 @@ class Proxy(_inside.Inside, _images.Images):
         wait: float | None = 300,
         callback: Callable[[Set], None] | None = None,
     ) -> None:
-        """Wait until nothing is left of a set; as :meth:`wait_for_set`."""
+        """Wait until nothing is left of a set, or it is in the recycle bin;
+        as :meth:`wait_for_set`."""
         each = self._get_resource(Set, value)
         [each] = self.settle_sets([each], "DELETED", [], wait, callback)
         waiting.check(each, "DELETED", [])

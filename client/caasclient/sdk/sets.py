@@ -40,8 +40,9 @@ class Set(base.Resource):
     hostname = resource.Body("hostname")
     project_id = resource.Body("project_id")
     user_id = resource.Body("user_id")
-    #: One of BUILD, ACTIVE, STARTING, RESTARTING, RESIZE, UPDATING, STOPPING,
-    #: SHUTOFF, ERROR, DELETING.
+    #: One of BUILD, ACTIVE, STARTING, RESTARTING, RESIZE, VERIFY_RESIZE,
+    #: UPDATING, MIGRATING, RESCUE, PAUSED, SUSPENDED, SHELVED_OFFLOADED,
+    #: SOFT_DELETED, STOPPING, SHUTOFF, ERROR, DELETING.
     status = resource.Body("status")
     #: Why it is in this status; "" when all is well.
     reason = resource.Body("reason")
@@ -78,6 +79,9 @@ class Set(base.Resource):
     updated_at = resource.Body("updated_at")
     #: When all its containers were running first.
     launched_at = resource.Body("launched_at")
+    #: Until when it can be restored from the recycle bin; None if it is not
+    #: in there.
+    reclaim_at = resource.Body("reclaim_at")
     links = resource.Body("links", type=list)
     #: Name of its host.  This and all below: None unless asked as admin.
     host = resource.Body("host")
@@ -121,7 +125,14 @@ class Set(base.Resource):
             f"taken back: {self.failure['reason']}"
         )
 
-    def delete(self, session: adapter.Adapter, *_: Any, **__: Any) -> Self:
+    def delete(
+        self,
+        session: adapter.Adapter,
+        *_: Any,
+        permanent: bool = False,
+        **__: Any,
+    ) -> Self:
         """As any resource, but the answer has a body: how it is now."""
-        self._translate_response(self._raw_delete(session))
+        params = {"permanent": "true"} if permanent else {}
+        self._translate_response(self._raw_delete(session, params=params))
         return self

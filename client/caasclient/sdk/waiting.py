@@ -89,20 +89,32 @@ def outcome(each: Set, status: str, failures: list[str] | None) -> str | None:
     """
     if each.status == status:
         return ""
+    if status == "DELETED" and each.status == "SOFT_DELETED":
+        # in the recycle bin
+        return ""
+    if (
+        status == "ACTIVE"
+        and each.status == "SHELVED_OFFLOADED"
+        and each.desired == "stopped"
+    ):
+        why = (each.failure or {}).get("reason", "")
+        return _says(each, "was put away and is", why)
     if status == "ACTIVE" and each.status == "SHUTOFF":
         # what is wanted running has run, and ended between two looks
         ran = each.desired == "running"
         return "" if ran else _says(each, "was stopped and is")
     if each.status in (["ERROR"] if failures is None else failures):
         return _says(each, "is")
-    if each.status in ("DELETED", "DELETING") and status != "DELETED":
+    gone = ("DELETED", "DELETING", "SOFT_DELETED")
+    if each.status in gone and status != "DELETED":
         return _says(each, "was deleted and is")
     return None
 
 
-def _says(each: Set, what: str) -> str:
+def _says(each: Set, what: str, why: str = "") -> str:
     text = f"Set {each.name or each.id} ({each.id}) {what} {each.status}"
-    return f"{text}: {each.reason}" if each.reason else f"{text}."
+    why = why or each.reason
+    return f"{text}: {why}" if why else f"{text}."
 
 
 def _state(each: Set) -> tuple[str, str]:

@@ -41,6 +41,8 @@ sets.update
         403    200    200     200   403     403      404       401
 sets.delete
         403    202    202     202   403     403      404       401
+sets.restore
+        403    409    409     409   403     403      404       401
 sets.force_delete
         403    403    202     202   403     403      404       401
 sets.start

@@ -200,3 +200,62 @@ def test_the_other_name_of_servers(compute: Compute, server: str) -> None:
     assert answer.status_int == 202
     compute.ok("DELETE", f"{path}/{made['id']}")
     compute.refused(404, "GET", f"{path}/{server}/tags")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/servers/{server}/os-volume_attachments?offset=%C2%B2",
+        "/flavors?minRam=%C2%B2",
+        "/servers?ip=(((",
+        "/servers?name=(%3F%3Da)",
+        "/servers/{server}/os-instance-actions?limit=1&marker=x",
+        "/servers/{server}/os-instance-actions?changes-since=x",
+    ],
+)
+def test_what_is_no_number_pattern_or_marker(
+    compute: Compute, path: str
+) -> None:
+    server = compute.create()
+    compute.refused(400, "GET", path.format(server=server))
+
+
+def test_no_pattern_takes_long(compute: Compute) -> None:
+    """With back-tracking this one would take years."""
+    compute.create(name="a" * 40 + "!")
+    found = compute.ok("GET", "/servers?name=%5E(a%2B)%2B%24")
+    assert found["servers"] == []
+    for hard in ("a%7B99999999999%7D", "(" * 900 + "b" + ")" * 900):
+        # whether it is one or not, to the database at hand
+        answer = compute.ask("GET", f"/servers?name={hard}")
+        assert answer.status_int in (200, 400)
+
+
+@pytest.mark.parametrize("count", ["0", "-5", "1001", 0])
+def test_counts_as_strings_have_bounds_too(
+    compute: Compute, count: str | int
+) -> None:
+    body = compute.request(min_count=count)
+    said = compute.refused(400, "POST", "/servers", body)
+    assert "m of 1" in said
+
+
+def test_usage_in_pages_of_nothing(compute: Compute) -> None:
+    path = "/os-simple-tenant-usage/p1?limit=0"
+    assert compute.ok("GET", path) == {"tenant_usage": {}}
+
+
+def test_actions_in_pages(cloud: Compute) -> None:
+    server = cloud.create()
+    cloud.wait(server, "ACTIVE")
+    cloud.do(server, "os-stop")
+    cloud.wait(server, "SHUTOFF")
+    path: str | None = f"/servers/{server}/os-instance-actions?limit=1"
+    seen = []
+    while path:
+        page = cloud.ok("GET", path)
+        seen += [each["action"] for each in page["instanceActions"]]
+        assert len(seen) < 9
+        [href] = [each["href"] for each in page.get("links", ())] or [""]
+        path = href and href[href.index("/servers/") :]
+    assert seen == ["stop", "create"]

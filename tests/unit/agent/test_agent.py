@@ -201,7 +201,9 @@ def test_equal_index_starts_in_parallel(host):
     until(lambda: host.running() == ["a", "b", "c", "infra"])
 
 
-def test_only_what_settled_is_told_at_once(host):
+def test_only_what_settled_is_told_at_once(host, monkeypatch):
+    # however slow this machine is
+    monkeypatch.setattr("caas.agent.report.LINGER", 30.0)
     host.conductor.wait_for(lambda: host.conductor.facts is not None)
     create(host)
     phases = [

@@ -18,6 +18,7 @@ NONE = {
     "marked": False,
     "moving": False,
     "rescued": False,
+    "binned": False,
 }
 MORE = (
     {},
@@ -31,6 +32,7 @@ MORE = (
     {"moving": True},
     {"rescued": True},
     {"rescued": True, "frozen": "paused"},
+    {"binned": True, "shelved": "away"},
 )
 
 
@@ -42,6 +44,8 @@ def connection():
         yield connection
 
 
+# a hundred thousand rows
+@pytest.mark.timeout(600)
 def test_every_combination(connection):
     base = {
         "project_id": "p",
@@ -98,6 +102,7 @@ def test_every_combination(connection):
                 "marked": more["marked"],
                 "move": "migrate" if more["moving"] else "",
                 "in_rescue": more["rescued"],
+                "binned_at": NOW if more["binned"] else None,
             }
         )
         expected[str(number)] = states.set_status(

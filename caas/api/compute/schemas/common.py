@@ -60,6 +60,7 @@ def count(minimum: int, maximum: int | None = None) -> Definition:
         "pattern": r"^-?[0-9]{1,18}\Z",
         "x-must": "be an integer",
         "minimum": minimum,
+        "x-within": [minimum, maximum],
     }
     return made if maximum is None else {**made, "maximum": maximum}
 

@@ -292,6 +292,7 @@ CONSOLE_OUTPUT: Definition = common.obj(
             "pattern": r"^-?[0-9]{1,9}\Z",
             "x-must": "be an integer",
             "minimum": -1,
+            "x-within": [-1, None],
         }
     }
 )

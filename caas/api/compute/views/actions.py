@@ -13,6 +13,7 @@ _NAMES = {
     "restart": "reboot",
     "confirm-resize": "confirmResize",
     "force-delete": "forceDelete",
+    "soft-delete": "delete",
 }
 
 

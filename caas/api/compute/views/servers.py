@@ -55,6 +55,7 @@ _STATES = {
     SetStatus.SHELVED_OFFLOADED: State(
         "SHELVED_OFFLOADED", "shelved_offloaded", None, 4
     ),
+    SetStatus.SOFT_DELETED: State("SOFT_DELETED", "soft-delete", None, 4),
     SetStatus.STOPPING: State("ACTIVE", "active", "powering-off", 1),
     SetStatus.SHUTOFF: State("SHUTOFF", "stopped", None, 4),
     SetStatus.ERROR: State("ERROR", "error", None, 0),

@@ -275,6 +275,11 @@ VIEW: Definition = common.obj(
         "created_at": common.TIME,
         "updated_at": common.TIME,
         "launched_at": common.OPTIONAL_TIME,
+        "reclaim_at": {
+            **common.OPTIONAL_TIME,
+            "description": "Of one that was deleted and is in the recycle "
+            "bin: until when it can be restored.",
+        },
         "links": common.LINKS,
         "host": {
             **common.OPTIONAL_STRING,
@@ -400,6 +405,17 @@ _FILTERS: dict[str, Definition] = {
         "description": "Changed at or after this time; includes deleted sets.",
     },
     **common.PROJECTS,
+}
+DELETE: Definition = {
+    "type": "object",
+    "properties": {
+        "permanent": {
+            **common.BOOLEAN,
+            "description": "Remove it though there is a recycle bin, or out "
+            "of that.",
+        }
+    },
+    "additionalProperties": False,
 }
 _SORT_KEYS = ["created_at", "updated_at", "name", "id"]
 LIST = common.listing(_SUMMARY, sort_keys=_SORT_KEYS, filters=_FILTERS)

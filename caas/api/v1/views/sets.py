@@ -27,6 +27,7 @@ class Viewer:
     runtime: bool
     now: datetime.datetime
     heartbeat_timeout: float
+    reclaim_interval: float
 
     @classmethod
     def of(cls, call: Call) -> "Viewer":
@@ -36,6 +37,7 @@ class Viewer:
             runtime=call.allows("caas:containers:get:runtime"),
             now=utcnow(),
             heartbeat_timeout=call.deps.heartbeat_timeout,
+            reclaim_interval=call.deps.reclaim_interval,
         )
 
     def summary(self, item: Set) -> dict[str, Any]:
@@ -72,6 +74,7 @@ class Viewer:
             "created_at": common.time(item.created_at),
             "updated_at": common.time(item.updated_at),
             "launched_at": common.optional_time(item.launched_at),
+            "reclaim_at": common.optional_time(self._reclaim_at(item)),
         }
         if self.host:
             view |= {
@@ -94,6 +97,13 @@ class Viewer:
             "flavor": _flavor(entry.content),
             "containers": [member(m) for m in entry.content.members],
         }
+
+    def _reclaim_at(self, item: Set) -> datetime.datetime | None:
+        if item.binned_at is None or not self.reclaim_interval:
+            return None
+        return item.binned_at + datetime.timedelta(
+            seconds=self.reclaim_interval
+        )
 
     def _host_status(self, item: Set) -> str | None:
         if item.host_name is None:

@@ -348,6 +348,7 @@ def upgrade() -> None:
         sa.Column("frozen_before", sa.String(length=16), nullable=False),
         sa.Column("frozen", sa.String(length=16), nullable=False),
         sa.Column("shelved", sa.String(length=16), nullable=False),
+        sa.Column("binned_at", types.time(), nullable=True),
         sa.Column("move", sa.String(length=16), nullable=False),
         sa.Column("move_from", sa.Integer(), nullable=False),
         sa.Column("move_to", sa.String(length=255), nullable=False),
@@ -411,6 +412,9 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_sets_resized_at"), "sets", ["resized_at"], unique=False
+    )
+    op.create_index(
+        op.f("ix_sets_binned_at"), "sets", ["binned_at"], unique=False
     )
     op.create_index(op.f("ix_sets_to_tell"), "sets", ["to_tell"], unique=False)
     op.create_table(

@@ -37,7 +37,7 @@ def test_which_routes_refuse() -> None:
     refused = set(ROUTES) - ANSWERING
     # what Nova has no more, what sets cannot do, and what both have
     assert "GET /os-cells" in refused
-    assert "POST /servers/{server_id}/action/restore" in refused
+    assert "POST /servers/{server_id}/action/trigger_crash_dump" in refused
     assert "POST /servers/{server_id}/action/pause" not in refused
 
 

@@ -45,16 +45,17 @@ def test_every_combination() -> None:
         ("", "resize", "rebuild", "update"),
         (None, NOW),
         (
-            ("", "", "", False),
-            *((word, "", "", False) for word in states.Frozen),
-            *(("", word, "", False) for word in states.Shelved),
-            *(("", "", word, False) for word in states.Move),
-            ("", "", "", True),
+            ("", "", "", False, None),
+            *((word, "", "", False, None) for word in states.Frozen),
+            *(("", word, "", False, None) for word in states.Shelved),
+            *(("", "", word, False, None) for word in states.Move),
+            ("", "", "", True, None),
+            ("", states.Shelved.AWAY, "", False, NOW),
         ),
     )
     for number, values in enumerate(combinations):
         desired, placement, phase, seen, launched, *more = values
-        change, resized, (frozen, shelved, move, rescued) = more
+        change, resized, (frozen, shelved, move, rescued, binned) = more
         rows.append(
             {
                 **BASE,
@@ -72,6 +73,7 @@ def test_every_combination() -> None:
                 "move": str(move),
                 "in_rescue": rescued,
                 "rescued": {"name": "main"} if rescued else {},
+                "binned_at": binned,
             }
         )
     shown = check(rows, [])
@@ -131,15 +133,21 @@ def check(
         conn.execute(tables.sets.insert(), rows)
         if containers:
             conn.execute(tables.containers.insert(), containers)
-        found = sets.list_(
-            conn, Query(limit=10**6), with_containers=bool(containers)
-        )
+        # with what is in the recycle bin
+        every = Query({"changes_since": NOW}, limit=10**6)
+        found = sets.list_(conn, every, with_containers=bool(containers))
         assert len(found) == len(rows)
         shown = {each.id: servers.state(each).status for each in found}
+        # and is in no list while it is removed from there
+        hidden = {
+            each.id
+            for each in found
+            if each.binned_at and shown[each.id] != "SOFT_DELETED"
+        }
         # of deleted ones only operators hear
         for status in servers.SHOWN - {"DELETED"}:
             query = Query({"cases": servers.cases(status)}, limit=10**6)
             listed = sets.list_(conn, query, with_containers=False)
             wanted = {i for i, each in shown.items() if each == status}
-            assert {each.id for each in listed} == wanted, status
+            assert {each.id for each in listed} == wanted - hidden, status
     return set(shown.values())

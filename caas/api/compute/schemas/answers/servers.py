@@ -318,6 +318,7 @@ _PLAIN_ACTIONS = (
     *("os-start", "os-stop", "pause", "reboot", "resize"),
     *("resume", "revertResize", "shelve", "suspend", "unlock", "unpause"),
     "unshelve",
+    "restore",
 )
 
 ANSWERS: dict[str, Make] = {
