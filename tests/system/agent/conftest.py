@@ -18,6 +18,7 @@ import requests
 
 from caas.drivers.image.base import reference
 from caas.model import spec
+from tests import stopping
 from tests.system.agent.host import Host, until
 from tests.system.drivers.conftest import (  # noqa: F401 - fixtures
     BUSYBOX,
@@ -226,7 +227,7 @@ class Dockerd:
     def freeze(self) -> None:
         """It is there and does not answer."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        stopping.stop(self._process.pid)
 
     def thaw(self) -> None:
         assert self._process is not None

@@ -456,7 +456,7 @@ def test_an_engine_that_is_away_and_comes_back(
         if how == "killed":
             dockerd.end(signal.SIGKILL)
         else:
-            dockerd.signal(signal.SIGSTOP)
+            dockerd.freeze()
         began = time.monotonic()
         stream.until(lambda s: s.value(streams.NOTICE), 5)
         assert time.monotonic() - began < 5
@@ -466,7 +466,7 @@ def test_an_engine_that_is_away_and_comes_back(
         if how == "killed":
             dockerd.start("--live-restore")
         else:
-            dockerd.signal(signal.SIGCONT)
+            dockerd.thaw()
         stream.until(
             lambda s: "again" in s.value(streams.NOTICE),
         )

@@ -20,6 +20,7 @@ import requests
 from caas.drivers.runtime import base
 from caas.drivers.runtime.docker import DockerRuntime
 from caas.model import spec
+from tests import stopping
 from tests.system.drivers.conftest import busybox_tar
 from tests.system.drivers.test_runtime import Kit, Watch, kit_of, now
 
@@ -822,7 +823,7 @@ def test_engine_that_stops_answering(make_conf, own_engine: OwnEngine) -> None:
     )
     assert runtime.list() == []
     assert own_engine.process
-    own_engine.process.send_signal(signal.SIGSTOP)
+    stopping.stop(own_engine.process.pid)
     try:
         with pytest.raises(base.EngineError) as error:
             runtime.list()
@@ -857,7 +858,7 @@ def test_commands_in_an_engine_that_stops_answering(
             # while it runs
             *((own_engine.pid(), 0.7, each) for each in calls),
         ):
-            timer = threading.Timer(wait, os.kill, (stopped, signal.SIGSTOP))
+            timer = threading.Timer(wait, stopping.stop, (stopped,))
             timer.start()
             if not wait:
                 timer.join()

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tests import stopping
 from tests.system.agent.conftest import put_image
 
 
@@ -112,7 +113,7 @@ def stopped(dockerd):
 
     def stop(pid):
         pids.append(pid)
-        os.kill(pid, signal.SIGSTOP)
+        stopping.stop(pid)
 
     yield stop
     for pid in pids:
