@@ -34,6 +34,7 @@ from caas.core.sets import (
     from_body,
     get,
     over_quota,
+    overtaken,
     resolve,
     set_event,
     start,
@@ -611,10 +612,7 @@ def _write(
             now,
             hold=hold,
         ):
-            raise exception.Conflict(
-                f"Set {item.id} was changed by another request at the same "
-                "moment; look at it and try again."
-            )
+            raise overtaken(item)
         if also is not None:
             also(conn)
         history.add(

@@ -17,6 +17,7 @@ from caas.core.sets import (
     failed_event,
     failure,
     get,
+    overtaken,
     set_event,
     wrong_state,
 )
@@ -146,10 +147,7 @@ def _move(
             desired=desired or item.desired,
             hold=hold,
         ):
-            raise exception.Conflict(
-                f"Set {item.id} was changed by another request at the same "
-                "moment; look at it and try again."
-            )
+            raise overtaken(item)
         events.add(
             conn,
             **set_event(

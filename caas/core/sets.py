@@ -738,6 +738,14 @@ def check_in_place(item: model.Set, *, shelved: bool = False) -> None:
         )
 
 
+def overtaken(item: model.Set) -> exception.Conflict:
+    """What was decided on is not what there is by now."""
+    return exception.Conflict(
+        f"Set {item.id} was changed by another request at the same moment; "
+        "look at it and try again."
+    )
+
+
 def failure(
     action: str, reason: str, request_id: str, now: datetime.datetime
 ) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """What a server has written, what it uses, and what was done to it."""
 
-import dataclasses
-import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,9 +70,8 @@ def diagnostics(call: Call) -> dict[str, Any]:
 def list_(call: Call) -> dict[str, Any]:
     """List what was asked of it, the latest first."""
     size = lists.limit(call)
-    since = dict(_since(call))
-    query = _query(call, size + 1, asked=True, **since)
-    query = dataclasses.replace(query, marker=_marker(call))
+    after = _marker(call)
+    query = _query(call, size + 1, after, asked=True, **dict(_since(call)))
     found = events.list_(call.deps, call.ctx, query)
     errors = _query(call, 1000, result="error", action="set.")
     failed = {
@@ -94,14 +91,11 @@ def list_(call: Call) -> dict[str, Any]:
         ]
     }
     if call.at_least(58) and len(found) > size:
-        marker = found[size - 1].request_id
-        view["links"] = [
-            {
-                "rel": "next",
-                "href": f"{call.url}/servers/{call.target.id}"
-                f"/os-instance-actions?{_parameters(call, size, marker)}",
-            }
-        ]
+        view["links"] = lists.next_page(
+            call,
+            f"/servers/{call.target.id}/os-instance-actions",
+            found[size - 1].request_id,
+        )
     return view
 
 
@@ -154,22 +148,16 @@ def _since(call: Call) -> Iterator[tuple[str, Any]]:
             yield key, filters.time(name, text)
 
 
-def _parameters(call: Call, size: int, marker: str) -> str:
-    kept = {
-        name: text
-        for name in ("changes-since", "changes-before")
-        if (text := call.one(name))
-    }
-    return urllib.parse.urlencode({"limit": size, "marker": marker, **kept})
-
-
-def _query(call: Call, limit: int, **wanted: Any) -> Query:
+def _query(
+    call: Call, limit: int, marker: str | None = None, **wanted: Any
+) -> Query:
     """:param wanted: ``asked`` leaves out what the conductor or the host did
     of itself.
     """
     return Query(
         filters={"object_id": call.target.id, **wanted},
         limit=limit,
+        marker=marker,
         sort_key="at",
         sort_dir="desc",
     )

@@ -69,6 +69,10 @@ SHOW = columns.fields(
 ADMIN = columns.fields("host", "host_status", "incarnation", "revision")
 
 
+#: Filter of those in the recycle bin.
+_BINNED = {"status": "SOFT_DELETED"}
+
+
 def shown(each: sets.Set) -> tuple[list[str], list[columns.Plain]]:
     layout = SHOW if each.revision is None else SHOW + ADMIN
     return columns.record(layout, each)
@@ -95,18 +99,10 @@ class OnSets(base.Command):
         )
         return parser
 
-    def find(self, name_or_id: str, args: argparse.Namespace) -> sets.Set:
-        return self._find(name_or_id, args)
-
-    def find_deleted(
-        self, name_or_id: str, args: argparse.Namespace
-    ) -> sets.Set:
-        """One in the recycle bin."""
-        return self._find(name_or_id, args, status="SOFT_DELETED")
-
-    def _find(
+    def find(
         self, name_or_id: str, args: argparse.Namespace, **query: Any
     ) -> sets.Set:
+        """:param query: filters of the list in which names are looked for."""
         if args.all_projects:
             query["all_projects"] = True
         return base.found(
@@ -207,13 +203,15 @@ class DeleteSet(_Verb):
         )
         return parser
 
-    def find(self, name_or_id: str, args: argparse.Namespace) -> sets.Set:
+    def find(
+        self, name_or_id: str, args: argparse.Namespace, **query: Any
+    ) -> sets.Set:
         try:
-            return super().find(name_or_id, args)
+            return super().find(name_or_id, args, **query)
         except exceptions.NotFoundException:
             if not args.permanent:
                 raise
-            return self.find_deleted(name_or_id, args)
+            return super().find(name_or_id, args, **_BINNED)
 
     def act(self, each: sets.Set, args: argparse.Namespace) -> sets.Set:
         return base.found(
@@ -235,8 +233,10 @@ class RestoreSet(_Verb):
     done = "restored"
     target = "ACTIVE"
 
-    def find(self, name_or_id: str, args: argparse.Namespace) -> sets.Set:
-        return self.find_deleted(name_or_id, args)
+    def find(
+        self, name_or_id: str, args: argparse.Namespace, **_: Any
+    ) -> sets.Set:
+        return super().find(name_or_id, args, **_BINNED)
 
     def act(self, each: sets.Set, args: argparse.Namespace) -> sets.Set:
         return self.caas.restore_set(each)
