@@ -135,6 +135,13 @@ def create(host, *containers, **fields):
     return one
 
 
+def settle(host, one):
+    """Until all of its limits are given and the agent knows it: the one on CPU
+    time comes after it runs, and would put back what is changed by hand."""
+    keeper = host.agent._worker._keepers[one.id]
+    until(lambda: keeper.found.capped and not keeper.found.busy)
+
+
 def change(host, one, **fields):
     """:returns: what is wanted now, already sent."""
     fields.setdefault("revision", one.revision + 1)
@@ -826,7 +833,7 @@ def test_an_interface_that_was_taken_away_is_put_back(host):
 
 
 def test_limits_changed_by_hand_are_put_back_and_told(host):
-    create(host)
+    settle(host, create(host))
     web = host.id_of("web")
     before = host.runtime.containers[web].limits
     host.runtime.limit(web, Limits(None, 1 << 30))
@@ -847,7 +854,7 @@ def tended(host):
 
 def test_a_cgroup_changed_by_hand_is_put_back_and_told(tended):
     one = create(tended)
-    until(lambda: one.id not in tended.runtime.boosted)
+    settle(tended, one)
     tended.runtime.tampered[one.id] = Limits(None, 1 << 40)
     until(lambda: tended.conductor.happened("set.repaired"))
     until(lambda: one.id not in tended.runtime.tampered)
@@ -857,7 +864,7 @@ def test_a_cgroup_changed_by_hand_is_put_back_and_told(tended):
 
 def test_the_cgroup_of_a_container_too(tended):
     one = create(tended)
-    until(lambda: one.id not in tended.runtime.boosted)
+    settle(tended, one)
     web = tended.id_of("web")
     tended.runtime.tampered[web] = Limits(None, 7 << 20)
     until(lambda: tended.conductor.happened("set.repaired"))
