@@ -37,7 +37,6 @@ from caas.core.sets import (
     overtaken,
     resolve,
     set_event,
-    start,
     wrong_state,
 )
 from caas.model import content as model
@@ -360,7 +359,7 @@ def rescue(
         restart_policy=RestartPolicy(),
         builds=spec.builds + 1,
     )
-    found = _change(
+    return _change(
         deps,
         ctx,
         item,
@@ -372,8 +371,8 @@ def rescue(
         "rescue",
         MONITOR,
         details={"image": spec.image.ref},
+        start=True,
     )
-    return start(deps, ctx, found)
 
 
 def unrescue(deps: Deps, ctx: RequestContext, item: sets.Set) -> sets.Set:
@@ -562,6 +561,7 @@ def _change(
     *,
     details: dict[str, Any],
     hold: bool = False,
+    start: bool = False,
     also: Callable[[sa.Connection], None] | None = None,
 ) -> sets.Set:
     check_unlocked(ctx, item)
@@ -574,7 +574,17 @@ def _change(
             f"The volume of a set cannot shrink: it has {before} GiB, flavor "
             f"{wanted.flavor_name!r} only {after} GiB."
         )
-    _write(deps, ctx, item, wanted, action, monitor, details, hold, also)
+    write = functools.partial(
+        store.change,
+        item=item,
+        content=wanted,
+        action=action,
+        monitor=monitor,
+        request_id=ctx.request_id or "",
+        hold=hold,
+        start=start,
+    )
+    _write(deps, ctx, item, wanted, action, details, write, also)
     deps.notify(ctx, [item.id])
     return get(deps, ctx, item.id)
 
@@ -586,9 +596,8 @@ def _write(
     item: sets.Set,
     wanted: Content,
     action: str,
-    monitor: float,
     details: dict[str, Any],
-    hold: bool,
+    write: Callable[..., bool],
     also: Callable[[sa.Connection], None] | None,
 ) -> None:
     now = utcnow()
@@ -602,16 +611,7 @@ def _write(
         raise over_quota(quota, more, 1, f"this {action}")
     with deps.store.writer() as conn:
         claim_quota(conn, item.project_id, more, quota)
-        if not store.change(
-            conn,
-            item,
-            wanted,
-            action,
-            monitor,
-            ctx.request_id or "",
-            now,
-            hold=hold,
-        ):
+        if not write(conn, now=now):
             raise overtaken(item)
         if also is not None:
             also(conn)

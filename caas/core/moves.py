@@ -17,13 +17,14 @@ from caas.core.sets import (
     failed_event,
     failure,
     get,
+    host_is_down,
     overtaken,
     set_event,
     wrong_state,
 )
-from caas.model.hosts import Host, liveness
+from caas.model.hosts import Host
 from caas.model.sets import Set
-from caas.model.states import Desired, HostStatus, Move, SetStatus
+from caas.model.states import Desired, Move, SetStatus
 from caas.store import events, hosts
 from caas.store import sets as store
 from caas.store.engine import retry, utcnow
@@ -89,9 +90,7 @@ def evacuate(
     check_unlocked(ctx, item)
     if item.status not in EVACUABLE or item.host_id is None or item.shelved:
         raise wrong_state(item, "evacuate", "ACTIVE, SHUTOFF or ERROR")
-    now = utcnow()
-    up = liveness(item.host_last_seen, now, deps.heartbeat_timeout)
-    if up == HostStatus.UP and not item.host_forced_down:
+    if not host_is_down(deps, item):
         raise exception.BadRequest(
             f"Compute service of {item.host_name} is still in use."
         )

@@ -21,11 +21,18 @@ from caas.model import spec, sysctls
 from caas.model.containers import BUSINESS, INFRA, Container
 from caas.model.flavors import Flavor
 from caas.model.hints import Hints
+from caas.model.hosts import liveness
 from caas.model.inputs import Inputs
 from caas.model.keypairs import Keypair
 from caas.model.query import Query
 from caas.model.quotas import Quota
-from caas.model.states import Desired, Frozen, SetStatus
+from caas.model.states import (
+    Desired,
+    Frozen,
+    HostStatus,
+    LockedBy,
+    SetStatus,
+)
 from caas.store import (
     containers,
     events,
@@ -695,31 +702,61 @@ def check_not_binned(item: model.Set) -> None:
 
 
 def lock(
+    deps: Deps, ctx: RequestContext, item: model.Set, reason: str = ""
+) -> model.Set:
+    """Let only those change it who may override locks.
+
+    What is locked stays as it is, but a lock of its owner becomes one of
+    operators when somebody of another project locks it.
+    """
+    owner = item.project_id == ctx.project_id
+    if item.locked and owner:
+        return item
+    by = LockedBy.OWNER if owner else LockedBy.ADMIN
+    return _lock(deps, ctx, item, "set.lock", by, reason)
+
+
+def unlock(deps: Deps, ctx: RequestContext, item: model.Set) -> model.Set:
+    """Let everybody change it again who may change sets.
+
+    :raises Forbidden: operators locked it, and the user is none.
+    """
+    if not item.locked:
+        return item
+    owner = item.project_id == ctx.project_id
+    mine = owner and item.locked_by == LockedBy.OWNER
+    if not (mine or ctx.over_locks()):
+        raise exception.Forbidden(
+            f"Set {item.id} was locked by an operator; only operators can "
+            "unlock it."
+        )
+    return _lock(deps, ctx, item, "set.unlock", "", "")
+
+
+def _lock(
     deps: Deps,
     ctx: RequestContext,
     item: model.Set,
-    locked: bool,
-    reason: str = "",
+    action: str,
+    by: str,
+    reason: str,
 ) -> model.Set:
-    """Let only those change it who may override locks, or everybody again."""
-    if item.locked == locked and item.locked_reason == reason:
-        return item
     with deps.store.writer() as conn:
         store.describe(
-            conn, item.id, {"locked": locked, "locked_reason": reason}
+            conn, item.id, {"locked_by": by, "locked_reason": reason}
         )
         events.add(
             conn,
             **set_event(
                 ctx,
                 item.id,
-                "set.lock" if locked else "set.unlock",
+                action,
                 project_id=item.project_id,
                 result="success",
                 reason=reason,
             ),
         )
-    return dataclasses.replace(item, locked=locked, locked_reason=reason)
+    return dataclasses.replace(item, locked_by=by, locked_reason=reason)
 
 
 def check_in_place(item: model.Set, *, shelved: bool = False) -> None:
@@ -930,28 +967,55 @@ def restart(
     )
 
 
+def host_is_down(deps: Deps, item: model.Set) -> bool:
+    """:returns: False as well when it has no host."""
+    if item.host_id is None:
+        return False
+    alive = liveness(item.host_last_seen, utcnow(), deps.heartbeat_timeout)
+    return item.host_forced_down or alive == HostStatus.DOWN
+
+
 def delete(deps: Deps, ctx: RequestContext, item: model.Set) -> model.Set:
-    """Remove it with its volume.  Asking twice is no error.
+    """Remove it with its volume; forget it if its host is down.
+
+    Asking twice is no error.
 
     :raises Conflict: it is locked.
     """
     check_unlocked(ctx, item, binned=True)
+    if host_is_down(deps, item):
+        reason = "Its host is down, and removes it when it is back."
+        return _forget(deps, ctx, item, "set.delete", reason)
     if item.desired == Desired.DELETED:
         deps.notify(ctx, [item.id])
         return item
     return ask(deps, ctx, item, "set.delete", Desired.DELETED)
 
 
-@retry
 def force_delete(
     deps: Deps, ctx: RequestContext, item: model.Set
 ) -> model.Set:
-    """Forget it now, even if its host is silent.
+    """Forget it now, whatever its host does.
+
+    :raises Conflict: it is locked.
+    """
+    check_unlocked(ctx, item, binned=True)
+    return _forget(deps, ctx, item, "set.force-delete")
+
+
+@retry
+def _forget(
+    deps: Deps,
+    ctx: RequestContext,
+    item: model.Set,
+    action: str,
+    reason: str = "",
+) -> model.Set:
+    """It is gone for its owner without waiting for its host.
 
     Name and quota are free at once; what it used of its host is freed when
     the host has removed it.
     """
-    check_unlocked(ctx, item, binned=True)
     now = utcnow()
     with deps.store.writer() as conn:
         # a new revision, so that its host is told even if this process dies
@@ -962,9 +1026,10 @@ def force_delete(
                 **set_event(
                     ctx,
                     item.id,
-                    "set.force-delete",
+                    action,
                     project_id=item.project_id,
                     result="success",
+                    reason=reason,
                 ),
             )
     deps.notify(ctx, [item.id])

@@ -62,7 +62,7 @@ class Set:
     move_from: int = 0
     move_to: str = ""
     frozen_before: str = ""
-    locked: bool = False
+    locked_by: str = ""
     locked_reason: str = ""
     networked: bool = True
     marked: bool = False
@@ -89,6 +89,10 @@ class Set:
     host_forced_down: bool = False
     containers: tuple[Container, ...] = ()
     tags: tuple[str, ...] | None = None
+
+    @property
+    def locked(self) -> bool:
+        return self.locked_by != ""
 
     @property
     def unaddressed(self) -> bool:

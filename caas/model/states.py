@@ -71,6 +71,13 @@ class Move(enum.StrEnum):
     EVACUATE = "evacuate"
 
 
+class LockedBy(enum.StrEnum):
+    """Who locked a set, as in Nova: somebody of its project, or not."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+
+
 class Shelved(enum.StrEnum):
     """Of a set that is put away."""
 

@@ -126,7 +126,7 @@ def from_row(
         move_from=m["move_from"],
         move_to=m["move_to"],
         frozen_before=m["frozen_before"],
-        locked=m["locked"],
+        locked_by=m["locked_by"],
         locked_reason=m["locked_reason"],
         networked=m["networked"],
         marked=bool(m["marked"]),
@@ -427,7 +427,7 @@ _FILTERS: dict[str, Any] = {
     "cases": lambda v: sa.or_(*map(_case, v)),
     "ids": t.c.id.in_,
     "address": t.c.address.regexp_match,
-    "locked": lambda v: t.c.locked == v,
+    "locked": lambda v: (t.c.locked_by != "") == v,
     "user": lambda v: t.c.user_id == v,
     "tags": lambda v: _tagged(v) == len(set(v)),
     "tags_any": lambda v: _tagged(v) > 0,
@@ -848,6 +848,7 @@ def change(
     now: datetime.datetime,
     *,
     hold: bool = False,
+    start: bool = False,
 ) -> bool:
     """Write what a set is to be made of, as a new revision.
 
@@ -857,6 +858,7 @@ def change(
     :param item: with its containers, as the decision was made on it.
     :param hold: it waits to be confirmed or reverted; else whatever waited
         does so no longer.
+    :param start: it is to run then, whatever was wanted before.
     :returns: False when the set was changed meanwhile.
     """
     placed = item.host_id is not None
@@ -874,6 +876,8 @@ def change(
         "resized_at": now if hold else None,
         "resized_from": item.content.to_dict() if hold else {},
     }
+    if start:
+        values["desired"] = states.Desired.RUNNING.value
     if placed:
         values |= {
             "change_revision": revision,

@@ -101,8 +101,9 @@ sets = sa.Table(
     sa.Column("move", sa.String(16), nullable=False, default=""),
     sa.Column("move_from", sa.Integer, nullable=False, default=0),
     sa.Column("move_to", sa.String(255), nullable=False, default=""),
-    # only who may override locks can change it; why, in the user's words
-    sa.Column("locked", sa.Boolean, nullable=False, default=False),
+    # only who may override locks can change it: model.states.LockedBy, "" if
+    # anybody can; why, in the user's words
+    sa.Column("locked_by", sa.String(16), nullable=False, default=""),
     sa.Column("locked_reason", sa.String(255), nullable=False, default=""),
     # it is to have an address
     sa.Column("networked", sa.Boolean, nullable=False, default=True),

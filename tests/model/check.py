@@ -1,5 +1,6 @@
 """The rules that must hold, whatever happens."""
 
+import datetime
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from caas.model.server_groups import Policy
 from caas.model.sets import Set
 from caas.model.states import Desired, Phase, Placement, Shelved
 from caas.store import history, sets, tables
-from tests.model.common import BAD, FULL, GROUPS, Broken, Part
+from tests.model.common import BAD, FULL, GROUPS, RECLAIM, Broken, Part
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -238,7 +239,13 @@ def at_the_end(world: "World") -> None:
             if c.id in world.asked
         ),
     )
-    _books(world, kept)
+    _books(world, [row for row in kept if row.binned_at is None])
+    # a sweep is due each 12.5 s
+    old = world.utc() - datetime.timedelta(seconds=RECLAIM + 15)
+    if left := [
+        row.id for row in kept if row.binned_at and row.binned_at < old
+    ]:
+        raise Broken(f"still in the recycle bin: {left}")
     for row in kept:
         _history(world, row.id)
 
@@ -304,7 +311,10 @@ def _same(what: str, found: Iterable[Any], expected: Iterable[Any]) -> None:
 
 
 def _books(world: "World", kept: list[Any]) -> None:
-    """Everything was counted once."""
+    """Everything was counted once.
+
+    :param kept: sets that count.
+    """
     with world.store.reader() as conn:
         items = [sets.get(conn, row.id) for row in kept]
     used = {

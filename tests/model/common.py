@@ -17,6 +17,8 @@ FLAVORS = {
     "small": spec.Resources(500, 256, 1),
     "large": spec.Resources(1500, 1024, 1),
 }
+#: Seconds in the recycle bin.
+RECLAIM = 45.0
 #: Server groups there are, with how many of one may be on a host.
 GROUPS: dict[Policy, int | None] = {
     Policy.AFFINITY: None,

@@ -12,7 +12,7 @@ from caas.conductor.sweeps import Sweeper
 from caas.conductor.view import View
 from caas.conductor.worker import Worker
 from tests.model import check
-from tests.model.common import Crash
+from tests.model.common import RECLAIM, Crash
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -39,6 +39,7 @@ class Conductor:
             name=self.name,
             network=Network.from_conf(_NetworkConf()),
             settle_timeout=self.world.settle_timeout,
+            reclaim_interval=RECLAIM,
         )
         clock = self.world.utc
         tokens: Any = _Tokens()
@@ -120,6 +121,7 @@ class Conductor:
             self._sweeper.beat,
             self._sweeper.sets,
             self._sweeper.hosts,
+            self._sweeper.recycle_bin,
         ):
             self._guard(task)
         self.world.after(

@@ -8,7 +8,14 @@ import sqlalchemy as sa
 
 from caas import exception
 from caas.context import RequestContext
-from caas.core import changes, containers, moves, server_groups, shelving
+from caas.core import (
+    changes,
+    containers,
+    moves,
+    recycling,
+    server_groups,
+    shelving,
+)
 from caas.core import sets as core
 from caas.core.deps import Deps
 from caas.model import spec
@@ -16,7 +23,7 @@ from caas.model.quotas import RESOURCES
 from caas.model.sets import Set
 from caas.store import tables
 from tests.model import check
-from tests.model.common import FLAVORS, GROUPS, IMAGES, START
+from tests.model.common import FLAVORS, GROUPS, IMAGES, RECLAIM, START
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -26,7 +33,13 @@ class Users:
     def __init__(self, world: "World") -> None:
         self.world = world
         limits = dict.fromkeys(RESOURCES, -1)
-        self._deps = Deps(world.store, self._notify, _Images(), limits)
+        self._deps = Deps(
+            world.store,
+            self._notify,
+            _Images(),
+            limits,
+            reclaim_interval=RECLAIM,
+        )
 
     def start(self) -> None:
         with self.world.store.writer() as conn:
@@ -86,6 +99,7 @@ class Users:
             + ["shelve", "migrate"] * 2
             + ["confirm", "confirm", "back"]
             + ["unshelve"] * 3
+            + ["bin", "restore", "restore"]
             + ["describe"] * 2
             + ["revert", "restart_one", "pause_one", *self.world.often]
         )
@@ -159,6 +173,12 @@ class Users:
 
     def _unshelve(self, ctx: RequestContext, item: Set) -> None:
         shelving.unshelve(self._deps, ctx, item)
+
+    def _bin(self, ctx: RequestContext, item: Set) -> None:
+        recycling.delete(self._deps, ctx, item)
+
+    def _restore(self, ctx: RequestContext, item: Set) -> None:
+        recycling.restore(self._deps, ctx, item)
 
     def _revert(self, ctx: RequestContext, item: Set) -> None:
         entries = changes.list_history(self._deps, item)

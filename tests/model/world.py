@@ -177,6 +177,8 @@ class World:
             mock.patch("caas.core.sets.utcnow", self.utc),
             mock.patch("caas.core.changes.utcnow", self.utc),
             mock.patch("caas.core.containers.utcnow", self.utc),
+            mock.patch("caas.core.moves.utcnow", self.utc),
+            mock.patch("caas.core.recycling.utcnow", self.utc),
             mock.patch("caas.store.events.utcnow", self.utc),
         ):
             yield

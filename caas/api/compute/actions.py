@@ -105,13 +105,13 @@ def lock(call: Call) -> None:
     reason = ""
     if call.at_least(73):
         reason = (call.body["lock"] or {}).get("locked_reason") or ""
-    sets.lock(call.deps, call.ctx, call.target, True, reason)
+    sets.lock(call.deps, call.ctx, call.target, reason)
 
 
 @action(_SERVER, "unlock", policy="caas:sets:lock", load=servers.load)
 def unlock(call: Call) -> None:
     """Let it be changed again."""
-    sets.lock(call.deps, call.ctx, call.target, False)
+    sets.unlock(call.deps, call.ctx, call.target)
 
 
 @action(

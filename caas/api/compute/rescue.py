@@ -40,5 +40,7 @@ def rescue(call: Call) -> dict[str, Any]:
 @action(servers.SERVER, "unrescue", policy=_POLICY, load=servers.load)
 def unrescue(call: Call) -> None:
     """Have it be what it was."""
-    item = expect(call, "unrescue", SetStatus.RESCUE)
+    # whoever stops sets by the other API may stop one in rescue
+    stopped = (SetStatus.SHUTOFF,) if call.target.rescued else ()
+    item = expect(call, "unrescue", SetStatus.RESCUE, *stopped)
     changes.unrescue(call.deps, call.ctx, item)

@@ -37,6 +37,14 @@ def _act(
     return answer
 
 
+def _force_down(cloud: Compute, host: str) -> None:
+    [agent] = cloud.ok(
+        "GET", f"/os-services?host={host}&binary=nova-compute", token=ADMIN
+    )["services"]
+    path = f"/os-services/{agent['id']}"
+    cloud.ok("PUT", path, {"forced_down": True}, token=ADMIN)
+
+
 @pytest.mark.parametrize("before", ["ACTIVE", "SHUTOFF"])
 @pytest.mark.parametrize("end", ["confirmResize", "revertResize"])
 def test_migrate(cloud: Compute, before: str, end: str) -> None:
@@ -144,15 +152,7 @@ def test_evacuate(cloud: Compute, version: str) -> None:
     active = cloud.wait(server, "ACTIVE")
     other = _other(cloud)
     lost.stop()
-    [agent] = cloud.ok(
-        "GET", "/os-services?host=h1&binary=nova-compute", token=ADMIN
-    )["services"]
-    cloud.ok(
-        "PUT",
-        f"/os-services/{agent['id']}",
-        {"forced_down": True},
-        token=ADMIN,
-    )
+    _force_down(cloud, "h1")
     old = {"onSharedStorage": False} if version == "2.1" else {}
     answer = _act(cloud, server, "evacuate", old, version=version)
     assert bool(answer.body) == (version == "2.1")
@@ -174,3 +174,40 @@ def test_evacuate(cloud: Compute, version: str) -> None:
         cloud.do(server, "os-start")
         cloud.wait(server, "ACTIVE")
         assert other.running
+
+
+@pytest.mark.parametrize("how", ["DELETE", "forceDelete", "twice"])
+def test_delete_while_its_host_is_down(cloud: Compute, how: str) -> None:
+    """It is gone at once; its host removes what it has when it is back."""
+    assert cloud.whole is not None
+    lost = cloud.whole.hosts["h1"]
+    server = cloud.create()
+    cloud.wait(server, "ACTIVE")
+    lost.stop()
+    path = f"/servers/{server}"
+    if how == "twice":
+        cloud.ok("DELETE", path)
+        # it waits for a host that seems to be there
+        assert cloud.get(server)["OS-EXT-STS:task_state"] == "deleting"
+    _force_down(cloud, "h1")
+    if how == "forceDelete":
+        assert cloud.act(server, how).status_int == 202
+    else:
+        cloud.ok("DELETE", path)
+    cloud.refused(404, "GET", path)
+    assert cloud.ok("GET", "/limits")["limits"]["absolute"][
+        "totalInstancesUsed"
+    ] == (0)
+    events = cloud.service.request(
+        "GET", f"/v1/events?object_id={server}", token="u1:p1:member"
+    ).json["events"]
+    done = [
+        e
+        for e in events
+        if e["action"] == "set.delete" and e["result"] == "success"
+    ]
+    assert "Its host is down" in done[0]["reason"]
+    assert len(done) == 1
+    assert lost.running
+    lost.start()
+    until(lambda: lost.empty, lambda: "the host still has it")

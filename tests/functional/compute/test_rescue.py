@@ -70,3 +70,37 @@ def test_refused(cloud: Compute) -> None:
         assert answer.status_int == status
         assert said in answer.text
     assert cloud.get(server)["status"] == "ACTIVE"
+
+
+def test_stopped_in_rescue(cloud: Compute) -> None:
+    """By the other API, or at the same moment: there is a way out."""
+    server = cloud.create()
+    cloud.wait(server, "ACTIVE")
+    assert cloud.act(server, "rescue").status_int == 200
+    cloud.wait(server, "RESCUE")
+    cloud.service.request("POST", f"/v1/sets/{server}/stop", {})
+    cloud.wait(server, "SHUTOFF")
+    assert cloud.act(server, "rescue").status_int == 409
+    cloud.do(server, "os-start")
+    cloud.wait(server, "RESCUE")
+    cloud.service.request("POST", f"/v1/sets/{server}/stop", {})
+    cloud.wait(server, "SHUTOFF")
+    cloud.do(server, "unrescue")
+    cloud.wait(server, "SHUTOFF")
+    assert cloud.act(server, "unrescue").status_int == 409
+    cloud.do(server, "os-start")
+    cloud.wait(server, "ACTIVE")
+    assert _spec(cloud, server)["entrypoint"] is None
+
+
+def test_rescue_is_one_action(cloud: Compute) -> None:
+    server = cloud.create()
+    cloud.wait(server, "ACTIVE")
+    cloud.do(server, "os-stop")
+    cloud.wait(server, "SHUTOFF")
+    assert cloud.act(server, "rescue").status_int == 200
+    cloud.wait(server, "RESCUE")
+    actions = cloud.ok("GET", f"/servers/{server}/os-instance-actions")
+    assert [a["action"] for a in actions["instanceActions"]] == [
+        *("rescue", "stop", "create"),
+    ]

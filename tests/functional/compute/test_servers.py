@@ -368,6 +368,22 @@ def test_lock(compute: Compute) -> None:
     compute.refused(
         400, "POST", f"/servers/{server}/action", {"lock": {"reason": 1}}
     )
+
+
+def test_what_operators_locked_only_they_unlock(compute: Compute) -> None:
+    server = compute.create()
+    path = f"/servers/{server}/action"
+    compute.do(server, "lock", {"locked_reason": "mine"})
+    reason = {"locked_reason": "under investigation"}
+    compute.ok("POST", path, {"lock": reason}, token=ADMIN)
+    compute.do(server, "lock", {"locked_reason": "mine"})
+    shown = compute.get(server)
+    assert shown["locked_reason"] == "under investigation"
+    said = compute.refused(403, "POST", path, {"unlock": None})
+    assert "locked by an operator" in said
+    assert compute.get(server)["locked"]
+    compute.ok("POST", path, {"unlock": None}, token=ADMIN)
+    assert not compute.get(server)["locked"]
     compute.do(server, "lock", {"nothing": 1}, version="2.72")
     compute.ok("DELETE", f"/servers/{server}", token=ADMIN)
 

@@ -51,7 +51,20 @@ def item(world):
 
 
 def place(world, item):
+    """On a host that is up."""
+    h = tables.hosts
     with world.store.writer() as conn:
+        if not conn.execute(h.update().values(last_seen=utcnow())).rowcount:
+            conn.execute(
+                h.insert().values(
+                    id="h",
+                    name="host",
+                    facts={},
+                    last_seen=utcnow(),
+                    created_at=utcnow(),
+                    updated_at=utcnow(),
+                )
+            )
         conn.execute(
             tables.sets.update()
             .where(tables.sets.c.id == item.id)

@@ -6,7 +6,7 @@ import pytest
 
 from caas import exception
 from caas.core import changes, flavors, moves, sets, shelving
-from caas.model.states import Frozen, SetStatus
+from caas.model.states import Frozen, LockedBy, SetStatus
 from caas.store import containers as containers_store
 from caas.store import sets as store
 from caas.store import tables
@@ -86,7 +86,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_lock_keeps_from_every_change(world, item, name):
-    locked = ask(world, sets.lock, item, True, "mine")
+    locked = ask(world, sets.lock, item, "mine")
     assert (locked.locked, locked.locked_reason) == (True, "mine")
     assert locked == get(world, item)
     with pytest.raises(exception.Conflict, match="is locked"):
@@ -96,25 +96,45 @@ def test_a_lock_keeps_from_every_change(world, item, name):
 
 
 def test_words_about_what_is_locked_may_change(world, item):
-    locked = ask(world, sets.lock, item, True)
+    locked = ask(world, sets.lock, item)
     after = ask(world, sets.update, locked, {"name": "x"})
     assert after.name == "x"
     assert ask(world, sets.change_tags, after, add=["b"]) == ["b", "one"]
 
 
 def test_who_may_override_a_lock_does(world, item):
-    locked = ask(world, sets.lock, item, True)
+    locked = ask(world, sets.lock, item)
     world.ctx.over_locks = lambda: True
     assert ask(world, sets.stop, locked).status == SetStatus.STOPPING
 
 
+def test_who_locked_it_unlocks_it_or_who_may_override(world, item):
+    theirs = dataclasses.replace(item, project_id="other")
+    locked = ask(world, sets.lock, item)
+    assert locked.locked_by == LockedBy.OWNER
+    # somebody else of the project
+    again = dataclasses.replace(theirs, locked_by=LockedBy.OWNER)
+    locked = ask(world, sets.lock, again, "maintenance")
+    assert locked.locked_by == LockedBy.ADMIN
+    mine = dataclasses.replace(locked, project_id=item.project_id)
+    # no lock of the owner in its place
+    assert ask(world, sets.lock, mine, "mine") is mine
+    for each in (mine, again):
+        with pytest.raises(exception.Forbidden, match="locked by an operator"):
+            ask(world, sets.unlock, each)
+    world.ctx.over_locks = lambda: True
+    assert not ask(world, sets.unlock, mine).locked
+    assert not get(world, item).locked
+
+
 def test_lock_and_unlock_are_events_once(world, item):
-    locked = ask(world, sets.lock, item, True, "mine")
+    locked = ask(world, sets.lock, item, "mine")
     event = last_event(world, item)
     assert (event.action, event.reason) == ("set.lock", "mine")
-    assert ask(world, sets.lock, locked, True, "mine") is locked
+    assert ask(world, sets.lock, locked, "other") is locked
     assert last_event(world, item).id == event.id
-    unlocked = ask(world, sets.lock, locked, False)
+    unlocked = ask(world, sets.unlock, locked)
+    assert ask(world, sets.unlock, unlocked) is unlocked
     assert (unlocked.locked, unlocked.locked_reason) == (False, "")
     assert last_event(world, item).action == "set.unlock"
 

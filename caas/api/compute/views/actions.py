@@ -14,6 +14,9 @@ _NAMES = {
     "confirm-resize": "confirmResize",
     "force-delete": "forceDelete",
     "soft-delete": "delete",
+    "commit": "createImage",
+    "add": "attach_volume",
+    "remove": "detach_volume",
 }
 
 

@@ -352,7 +352,7 @@ def upgrade() -> None:
         sa.Column("move", sa.String(length=16), nullable=False),
         sa.Column("move_from", sa.Integer(), nullable=False),
         sa.Column("move_to", sa.String(length=255), nullable=False),
-        sa.Column("locked", sa.Boolean(), nullable=False),
+        sa.Column("locked_by", sa.String(length=16), nullable=False),
         sa.Column("locked_reason", sa.String(length=255), nullable=False),
         sa.Column("networked", sa.Boolean(), nullable=False),
         sa.Column("marked", sa.Boolean(), nullable=False),
