@@ -4,14 +4,11 @@ import urllib.request
 import uuid
 from typing import Any
 
-import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from tests.system.cloud import Cloud
 from tests.system.compute.conftest import Compute, removed
-
-pytestmark = pytest.mark.timeout(90)
 
 
 def host_of(operator: Compute) -> dict[str, Any]:

@@ -3,12 +3,8 @@
 
 from importlib import metadata
 
-import pytest
-
 from tests.system.cloud import Cloud, Engines, wait_for
 from tests.system.compute.conftest import Compute, Container, removed
-
-pytestmark = pytest.mark.timeout(60)
 
 #: Used here, in test_openstackclient.py, or by the guide.
 USED = {

@@ -15,8 +15,6 @@ import requests
 from tests.system.cloud import Cloud, Engines, wait_for
 from tests.system.compute.conftest import Compute, Container, removed
 
-pytestmark = pytest.mark.timeout(90)
-
 #: What gophercloud takes for done, unless a call says otherwise.
 OK = {
     "GET": {200},

@@ -10,8 +10,6 @@ from tests.system.cloud import Cloud, Engines, wait_for
 from tests.system.compute.conftest import Compute, Container, removed
 from tests.system.conftest import Stack
 
-pytestmark = pytest.mark.timeout(120)
-
 PUBLIC_KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKd8T9oB7yGzvwQzB8gAG1tBOeDbnBS1"
     "Qn4sPq7zVb3x test"

@@ -17,8 +17,6 @@ from tests.system.compute.conftest import (
     removed,
 )
 
-pytestmark = pytest.mark.timeout(60)
-
 KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGzFlb+kW7xZgDTv2Cpk1PjANc9FAPFae77B"
     "6CdtODiZ me@home"

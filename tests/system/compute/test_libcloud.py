@@ -15,8 +15,6 @@ from tests.system.compute.conftest import (
 )
 from tests.system.conftest import Stack
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture
 def driver(stack: Stack) -> Any:

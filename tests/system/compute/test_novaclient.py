@@ -11,8 +11,6 @@ from tests.system.compute.conftest import (
     removed,
 )
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def test_a_server_and_its_life(
     user: Compute, cloud: Cloud, engines: Engines, image: str, name: str

@@ -9,8 +9,6 @@ from tests.system.cloud import Cloud, Engines
 from tests.system.compute.conftest import Compute, Container, removed
 from tests.system.registry.test_commit import ended
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def test_from_create_to_delete(
     user: Compute, cloud: Cloud, image: str, name: str

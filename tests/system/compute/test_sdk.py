@@ -6,8 +6,6 @@ import pytest
 from tests.system.cloud import Cloud, Engines
 from tests.system.compute.conftest import Compute, Container, removed
 
-pytestmark = pytest.mark.timeout(60)
-
 
 def test_cloud_layer(
     user: Compute, cloud: Cloud, image: str, name: str
