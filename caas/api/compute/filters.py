@@ -53,6 +53,7 @@ _PATTERNS = {
     "hostname": "hostname",
     "ip": "address",
     "key_name": "key_name",
+    "locked_by": "locked_by",
     "name": "pattern",
     "node": "node",
     "reservation_id": "reservation",
@@ -89,11 +90,7 @@ _STATES: dict[str, Callable[[State], Any]] = {
 _STATE_PATTERNS = frozenset({"power_state", "progress"})
 #: Looked at whoever asks.
 _EXPRESSIONS = (
-    _PATTERNS.keys()
-    | _MOMENTS.keys()
-    | _CONSTANTS.keys()
-    | _STATE_PATTERNS
-    | {"locked_by"}
+    _PATTERNS.keys() | _MOMENTS.keys() | _CONSTANTS.keys() | _STATE_PATTERNS
 )
 #: Nova wants regular expressions of these, too, and makes no use of that: a
 #: tag may be called "c++".
@@ -108,7 +105,7 @@ _JOINED = frozenset(
 KNOWN = frozenset(
     {
         *("limit", "marker", "sort_dir", "sort_key"),
-        *("changes-since", "deleted", "locked_by", "soft_deleted", "status"),
+        *("changes-since", "deleted", "soft_deleted", "status"),
         *("all_tenants", "project_id", "tenant_id", "uuid"),
         *_SINCE,
         *_PATTERNS,

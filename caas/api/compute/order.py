@@ -20,7 +20,7 @@ _KEYS = {
     "key_name": "key_name",
     "launched_at": "launched_at",
     "locked": "locked",
-    "locked_by": "locked",
+    "locked_by": "locked_by",
     "node": "server_host",
     "project_id": "project_id",
     "terminated_at": "deleted_at",
@@ -76,19 +76,20 @@ def asked(call: Call) -> dict[str, Any]:
                 f"Sort key {key[:50]!r} is not supported; there are "
                 f"{', '.join(sorted(_KNOWN))}."
             )
-    pairs = [
-        (key, direction)
-        for key, direction in _directed(call, keys, ignored)
-        if key not in _SAME
-    ]
+    pairs = _directed(call, keys, ignored)
     for key, _ in pairs:
         if key in _OF_OPERATORS and not operator(call):
             raise exception.Forbidden(
                 f"Only administrators can sort servers by {key}"
             )
-    found = [(_KEYS.get(key, key), way) for key, way in pairs]
+    ways: dict[str, str] = {}
+    for key, way in pairs:
+        if key not in _SAME:
+            # a second time it says nothing more
+            ways.setdefault(_KEYS.get(key, key), way)
+    found = list(ways.items())
     if not found:
-        found = [("id", "asc") if keys else ("created_at", "desc")]
+        found = [("id", "asc") if pairs else ("created_at", "desc")]
     return {
         "sort_key": found[0][0],
         "sort_dir": found[0][1],

@@ -82,7 +82,7 @@ def made(compute: Compute) -> dict[str, str]:
             issued=1,
             launched_at=ran,
             key_name=f"key{number % 2}",
-            locked=name == "running",
+            locked_by={"running": "owner", "failed": "admin"}.get(name, ""),
             **values,
         )
     return found
@@ -151,6 +151,8 @@ OF_OPERATORS = [
     ("description=^fail$", ["failed"]),
     ("display_description=sto", ["stopping", "stopped"]),
     ("display_name=ing$", ["building", "running", "pausing", "stopping"]),
+    ("locked_by=owner", ["running"]),
+    ("locked_by=.", ["running", "failed"]),
     ("launch_index=0", ALL),
     ("launch_index=1", []),
     ("root_device_name=vda", []),
@@ -200,6 +202,8 @@ def test_orders(compute: Compute, made: dict[str, str], database: str) -> None:
             whole = listed(compute, query)
             assert sorted(whole) == sorted(ALL), query
             assert _paged(compute, query, 3) == whole, query
+    every = "&".join(f"sort_key={key}" for key in SORT_KEYS * 20)
+    assert _paged(compute, every, 3) == listed(compute, every)
     query = "sort_key=host&sort_key=node&sort_dir=asc&all_tenants=1"
     whole = listed(compute, query, token=ADMIN)
     assert set(whole[:2]) == {"building", "shelved"}
@@ -255,7 +259,12 @@ def _paged(compute: Compute, query: str, limit: int, **how: Any) -> list[str]:
         (
             ["locked", "availability_zone", "created_at"],
             ["desc", "asc", "asc"],
-            ["running", "building", *ALL[2:]],
+            ["running", "failed", "building", *ALL[2:5], "shelved"],
+        ),
+        (
+            ["locked_by", "created_at"],
+            ["desc", "asc"],
+            ["failed", "running", "building", *ALL[2:5], "shelved"],
         ),
     ],
 )

@@ -144,8 +144,35 @@ _TABLE: tuple[tuple[Case, State], ...] = (
     (Case(SetStatus.DELETED), State("DELETED", "deleted", None, 0)),
 )
 
+#: What a case says, by its fields.
+_FACTS: dict[str, Callable[[Set], Any]] = {
+    "launched": lambda item: item.launched_at is not None,
+    "change": lambda item: item.change_action,
+    "stopped": lambda item: item.desired == Desired.STOPPED,
+    "resized": lambda item: item.resized_at is not None,
+    "frozen": lambda item: item.frozen,
+    "shelved": lambda item: item.shelved,
+    "move": lambda item: item.move,
+    "thawing": lambda item: item.frozen_before if _frozen(item) else "",
+}
+
+
+def _wanted(case: Case) -> list[tuple[Callable[[Set], Any], Any]]:
+    """What has to be so of a set of its status."""
+    return [
+        (fact, getattr(case, name))
+        for name, fact in _FACTS.items()
+        if getattr(case, name) is not None
+    ]
+
+
+# once, as lists ask for the states of a thousand sets
 _BY_STATUS = {
-    status: [(case, shown) for case, shown in _TABLE if case.status == status]
+    status: [
+        (_wanted(case), shown)
+        for case, shown in _TABLE
+        if case.status == status
+    ]
     for status in SetStatus
 }
 
@@ -162,26 +189,10 @@ _PROGRESS = {
 
 def state(item: Set) -> State:
     return next(
-        shown for case, shown in _BY_STATUS[item.status] if _is(item, case)
+        shown
+        for wanted, shown in _BY_STATUS[item.status]
+        if all(fact(item) == value for fact, value in wanted)
     )
-
-
-def _is(item: Set, case: Case) -> bool:
-    """Whether a set of the status of a case is that case."""
-    facts = (
-        (case.launched, item.launched_at is not None),
-        (case.change, item.change_action),
-        (case.stopped, item.desired == Desired.STOPPED),
-        (case.resized, item.resized_at is not None),
-        (case.frozen, item.frozen),
-        (case.shelved, item.shelved),
-        (case.move, item.move),
-    )
-    if any(wanted not in (None, fact) for wanted, fact in facts):
-        return False
-    if case.thawing is None:
-        return True
-    return item.frozen_before == case.thawing and _frozen(item)
 
 
 def _frozen(item: Set) -> bool:
