@@ -73,10 +73,17 @@ def _after(
     values: Sequence[Any],
 ) -> sa.ColumnElement[bool]:
     """What comes after a row with these values: of the columns that differ
-    the first decides."""
-    found: sa.ColumnElement[bool] = sa.false()
+    the first decides.
+
+    It is flat, as the parser of SQLite stands little depth.
+    """
     steps = list(zip(columns, ascending, values, strict=True))
-    for column, up, value in reversed(steps):
-        beyond = column > value if up else column < value
-        found = sa.or_(beyond, sa.and_(column == value, found))
-    return found
+    return sa.or_(
+        *(
+            sa.and_(
+                *(before == same for before, _, same in steps[:place]),
+                column > value if up else column < value,
+            )
+            for place, (column, up, value) in enumerate(steps)
+        )
+    )
