@@ -1,7 +1,10 @@
 """What a list request asks for, for any noun."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
+
+from caas.model.states import Ranks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,6 +16,9 @@ class Query:
     :ivar limit: most objects to return.
     :ivar marker: id of the last object of the page before.
     :ivar project_id: only objects of this project; None for all.
+    :ivar then: more sort keys, with their directions, for what is the same
+        by those before.
+    :ivar ranks: sort keys that only this query has, of sets.
     """
 
     filters: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -21,6 +27,8 @@ class Query:
     sort_key: str = "created_at"
     sort_dir: str = "desc"
     project_id: str | None = None
+    then: tuple[tuple[str, str], ...] = ()
+    ranks: Mapping[str, Ranks] = dataclasses.field(default_factory=dict)
 
     def ascending(self) -> "Query":
         return dataclasses.replace(self, sort_dir="asc")

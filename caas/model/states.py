@@ -252,22 +252,28 @@ class Case:
 
     :ivar launched: it has been running before.
     :ivar change: this change of what it is made of is under way.
-    :ivar not_change: another one is.
     :ivar stopped: it is to be stopped.
     :ivar resized: its resize waits to be confirmed or reverted.
+    :ivar frozen: its containers are to be frozen, in this word.
+    :ivar shelved: it is put away, or was until now, as this word says.
     :ivar move: it is on its way to another host in this way.
     :ivar thawing: it was frozen in this word, and one of its containers still
-        is; "": none of that.
+        is.
     """
 
     status: SetStatus
     launched: bool | None = None
     change: str | None = None
-    not_change: str | None = None
     stopped: bool | None = None
     resized: bool | None = None
+    frozen: str | None = None
+    shelved: str | None = None
     move: str | None = None
     thawing: str | None = None
+
+
+#: Numbers of cases; a set has that of the first one it is, 0 if it is none.
+Ranks = tuple[tuple[Case, int], ...]
 
 
 #: States a set stays in until somebody or something acts.

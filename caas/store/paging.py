@@ -1,6 +1,6 @@
 """Pages of a list: sort, marker and limit the same way for every noun."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,22 +19,22 @@ def page(
 ) -> sa.Select[Any]:
     """Add order, place after the marker, and limit to a select.
 
-    Rows are ordered by the sort key, then by id, so that pages neither
-    overlap nor leave anything out while the sort key does not change.
+    Rows are ordered by the sort keys, then by id in the direction of the last
+    one, so that pages neither overlap nor leave anything out while the sort
+    keys do not change.
 
     :param sort_columns: what may be sorted by; the columns are never NULL.
     :param source: what they are of, if not of ``table`` alone.
     :raises BadRequest: unknown sort key or marker.
     """
-    column = sort_columns.get(query.sort_key)
-    if column is None:
-        raise exception.BadRequest(
-            f"Cannot sort by {query.sort_key!r}; the sort keys are "
-            f"{', '.join(sorted(sort_columns))}."
-        )
+    keys = [(query.sort_key, query.sort_dir), *query.then]
+    columns = [_column(sort_columns, key) for key, _ in keys]
+    columns.append(table.c.id)
+    ascending = [direction == "asc" for _, direction in keys]
+    ascending.append(ascending[-1])
     if query.marker is not None:
         mark = (
-            sa.select(column, table.c.id)
+            sa.select(*columns)
             .select_from(table if source is None else source)
             .where(table.c.id == query.marker)
         )
@@ -46,18 +46,44 @@ def page(
                 f"The marker {query.marker} is not the id of an object of "
                 "this list."
             )
-        if query.sort_dir == "asc":
-            after = sa.or_(
-                column > row[0],
-                sa.and_(column == row[0], table.c.id > row[1]),
+        statement = statement.where(_after(columns, ascending, tuple(row)))
+    return statement.order_by(
+        *(
+            sa.asc(column) if up else sa.desc(column)
+            for column, up in zip(columns, ascending, strict=True)
+        )
+    ).limit(query.limit)
+
+
+def _column(
+    sort_columns: Mapping[str, sa.ColumnElement[Any]], key: str
+) -> sa.ColumnElement[Any]:
+    column = sort_columns.get(key)
+    if column is None:
+        raise exception.BadRequest(
+            f"Cannot sort by {key!r}; the sort keys are "
+            f"{', '.join(sorted(sort_columns))}."
+        )
+    return column
+
+
+def _after(
+    columns: Sequence[sa.ColumnElement[Any]],
+    ascending: Sequence[bool],
+    values: Sequence[Any],
+) -> sa.ColumnElement[bool]:
+    """What comes after a row with these values: of the columns that differ
+    the first decides.
+
+    It is flat, as the parser of SQLite stands little depth.
+    """
+    steps = list(zip(columns, ascending, values, strict=True))
+    return sa.or_(
+        *(
+            sa.and_(
+                *(before == same for before, _, same in steps[:place]),
+                column > value if up else column < value,
             )
-        else:
-            after = sa.or_(
-                column < row[0],
-                sa.and_(column == row[0], table.c.id < row[1]),
-            )
-        statement = statement.where(after)
-    order = sa.asc if query.sort_dir == "asc" else sa.desc
-    return statement.order_by(order(column), order(table.c.id)).limit(
-        query.limit
+            for place, (column, up, value) in enumerate(steps)
+        )
     )

@@ -36,13 +36,6 @@ SIZES = ("millicpus", "memory_mb", "disk_gb")
 #: Values of one IN; every database takes as many.
 _AT_ONCE = 500
 
-_SORT: dict[str, sa.ColumnElement[Any]] = {
-    "created_at": t.c.created_at,
-    "updated_at": t.c.updated_at,
-    "name": t.c.name,
-    "id": t.c.id,
-}
-
 
 def status_clause() -> sa.ColumnElement[str]:
     """``states.RULES`` in SQL, to filter by what is not stored."""
@@ -277,17 +270,24 @@ def list_(
 ) -> list[model.Set]:
     """One page of sets.
 
-    Those in the recycle bin are not in it, unless one of the filters is
-    their status, ``changes_since`` or ``deleted``.
+    Those that are deleted or in the recycle bin are not in it, unless one of
+    the filters is their status, ``changes_since``, ``changes_before``,
+    ``deleted`` or ``binned``.
 
     Filters: ``name``, ``status``, ``flavor`` (id or name), ``host`` (name),
     ``availability_zone``, ``reservation_id``, ``image`` (Glance id or what
     the user wrote), ``metadata`` (dict of pairs that must all match),
-    ``changes_since`` (datetime; includes deleted sets), ``changes_before``,
-    ``deleted`` (True: only those and what is in the recycle bin),
-    ``pattern`` (a regular expression that the name holds), ``cases`` and
-    ``ids`` (one of these), ``address`` (a pattern), ``locked``, ``user``,
-    ``tags`` (all), ``tags_any``, ``not_tags`` (not all), ``not_tags_any``.
+    ``changes_since`` and ``changes_before`` (datetime), ``deleted`` (True:
+    only those and what is in the recycle bin, False: neither), ``binned``
+    (True: as well what is in the recycle bin, False: not with ``deleted``),
+    ``cases`` (ranks: a set has another than 0), ``ids`` (one of these),
+    ``server_host`` (``host``, but shelved sets are on none), ``locked``,
+    ``user``, ``tags`` (all), ``tags_any``, ``not_tags`` (not all),
+    ``not_tags_any``; ``created_at``, ``launched_at`` and ``deleted_at`` (a
+    datetime, to the second, or a pattern); and patterns, regular expressions
+    that are found in: the name (``pattern``), ``address``, ``hostname``,
+    ``key_name``, ``description``, ``locked_by``, ``zone``, ``node`` (as
+    ``server_host``), ``reservation``.
 
     :param infra: False: with all containers but those.
     :raises BadRequest: a pattern is none, to the database.
@@ -298,23 +298,25 @@ def list_(
     if query.project_id is not None:
         statement = statement.where(t.c.project_id == query.project_id)
     filters = dict(query.filters)
-    since = filters.pop("changes_since", None)
-    if since is not None:
-        statement = statement.where(t.c.updated_at >= since)
-    elif filters.get("deleted"):
-        pass
-    elif filters.get("status") != states.SetStatus.DELETED:
-        statement = statement.where(t.c.deleted_at.is_(None))
-        if states.SetStatus.SOFT_DELETED not in _statuses(filters):
-            statement = statement.where(t.c.binned_at.is_(None))
+    statement = statement.where(_there(filters))
     for key, value in filters.items():
         statement = statement.where(_FILTERS[key](value))
-    statement = paging.page(conn, statement, t, query, _SORT)
+    ranks = {key: _rank(value) for key, value in query.ranks.items()}
+    statement = paging.page(
+        conn,
+        statement,
+        t,
+        query,
+        {**_SORT, **ranks},
+        t.outerjoin(hosts, t.c.host_id == hosts.c.id),
+    )
     try:
         rows = conn.execute(statement).all()
     except db_exception.DBError as error:
         # databases do not agree on what a regular expression is
-        if type(error) is db_exception.DBError and _PATTERNS & set(filters):
+        if type(error) is db_exception.DBError and any(
+            isinstance(filters[key], str) for key in _REGEXPS & filters.keys()
+        ):
             raise exception.BadRequest(
                 "The database cannot make use of the regular expression."
             ) from None
@@ -329,10 +331,26 @@ def list_(
     ]
 
 
-def _statuses(filters: dict[str, Any]) -> set[str]:
-    """Those that are asked for by name."""
-    cases = filters.get("cases") or ()
-    return {filters.get("status", ""), *(case.status for case in cases)}
+def _there(filters: dict[str, Any]) -> sa.ColumnElement[bool]:
+    """Whether sets that are deleted, or in the recycle bin, are in a list.
+
+    Takes ``deleted`` and ``binned`` out of the filters.
+    """
+    deleted, binned = filters.pop("deleted", None), filters.pop("binned", None)
+    status = filters.get("status")
+    if deleted:
+        gone = t.c.deleted_at.is_not(None)
+        if binned is False:
+            return gone
+        return sa.or_(gone, t.c.binned_at.is_not(None))
+    if deleted is None and (
+        status == states.SetStatus.DELETED
+        or not filters.keys().isdisjoint(("changes_since", "changes_before"))
+    ):
+        return sa.true()
+    if binned or status == states.SetStatus.SOFT_DELETED:
+        return t.c.deleted_at.is_(None)
+    return sa.and_(t.c.deleted_at.is_(None), t.c.binned_at.is_(None))
 
 
 def on_hosts(
@@ -379,8 +397,25 @@ def _by_metadata(pairs: dict[str, str]) -> sa.ColumnElement[bool]:
     return sa.and_(sa.true(), *terms)
 
 
-def _case(case: states.Case) -> sa.ColumnElement[bool]:
-    terms = [status_clause() == case.status.value]
+def _rank(ranks: states.Ranks) -> sa.ColumnElement[int]:
+    """The number a set has."""
+    found: dict[str, list[tuple[sa.ColumnElement[bool], int]]] = {}
+    for case, rank in ranks:
+        whens = found.setdefault(case.status.value, [])
+        whens.append((_is(case), rank))
+    of_status = {
+        status: sa.case(*whens, else_=0)
+        for status, whens in found.items()
+        if any(rank for _, rank in whens)
+    }
+    if not of_status:
+        return sa.literal(0)
+    return sa.case(of_status, value=status_clause(), else_=0)
+
+
+def _is(case: states.Case) -> sa.ColumnElement[bool]:
+    """Whether a set of the status of a case is that case."""
+    terms: list[sa.ColumnElement[bool]] = [sa.true()]
     for wanted, clause in (
         (case.launched, t.c.launched_at.is_not(None)),
         (case.stopped, t.c.desired == states.Desired.STOPPED.value),
@@ -388,25 +423,108 @@ def _case(case: states.Case) -> sa.ColumnElement[bool]:
     ):
         if wanted is not None:
             terms.append(clause if wanted else sa.not_(clause))
-    if case.change is not None:
-        terms.append(t.c.change_action == case.change)
-    if case.move is not None:
-        terms.append(t.c.move == case.move)
-    if case.not_change is not None:
-        terms.append(t.c.change_action != case.not_change)
+    for word, column in (
+        (case.change, t.c.change_action),
+        (case.frozen, t.c.frozen),
+        (case.shelved, t.c.shelved),
+        (case.move, t.c.move),
+    ):
+        if word is not None:
+            terms.append(column == word)
     if case.thawing is not None:
-        frozen = sa.exists().where(
-            containers_table.c.set_id == t.c.id,
-            containers_table.c.deleted_at.is_(None),
-            containers_table.c.role == BUSINESS,
-            containers_table.c.status == states.ContainerStatus.PAUSED.value,
-        )
-        if case.thawing:
-            terms += [frozen, t.c.frozen_before == case.thawing]
-        else:
-            terms.append(sa.or_(~frozen, t.c.frozen_before == ""))
+        terms += [
+            t.c.frozen_before == case.thawing,
+            sa.exists().where(
+                containers_table.c.set_id == t.c.id,
+                containers_table.c.deleted_at.is_(None),
+                containers_table.c.role == BUSINESS,
+                containers_table.c.status
+                == states.ContainerStatus.PAUSED.value,
+            ),
+        ]
     return sa.and_(*terms)
 
+
+#: As a server it is on no host.
+_AWAY = sa.and_(
+    t.c.shelved != "",
+    status_clause() == states.SetStatus.SHELVED_OFFLOADED.value,
+)
+_SERVER_HOST = sa.case((_AWAY, None), else_=hosts.c.name)
+_SHOWN_ZONE = sa.func.coalesce(sa.func.nullif(ZONE, ""), t.c.zone)
+
+
+def _moment(
+    column: sa.Column[Any], value: datetime.datetime | str
+) -> sa.ColumnElement[bool]:
+    """At this time, as exactly as Nova keeps it, or when its text holds a
+    pattern."""
+    if isinstance(value, str):
+        # with a blank and without fractions in every database
+        text = sa.func.substr(sa.cast(column, sa.Text), 1, 19)
+        return text.regexp_match(value)
+    return column.between(
+        value.replace(microsecond=0), value.replace(microsecond=999999)
+    )
+
+
+#: What comes first of those that have no time yet.
+_NEVER = datetime.datetime(1970, 1, 1)
+
+_FIRST_IMAGE = (
+    sa.select(containers_table.c.image_id)
+    .where(
+        containers_table.c.set_id == t.c.id,
+        containers_table.c.deleted_at.is_(None),
+        containers_table.c.role == BUSINESS,
+    )
+    .order_by(containers_table.c.idx, containers_table.c.name)
+    .limit(1)
+    .correlate(t)
+    .scalar_subquery()
+)
+
+_SORT: dict[str, sa.ColumnElement[Any]] = {
+    "created_at": t.c.created_at,
+    "updated_at": t.c.updated_at,
+    "name": t.c.name,
+    "id": t.c.id,
+    "availability_zone": sa.func.coalesce(_SHOWN_ZONE, ""),
+    "deleted_at": sa.func.coalesce(t.c.deleted_at, _NEVER),
+    "description": t.c.description,
+    "flavor_id": t.c.flavor_id,
+    "hostname": t.c.hostname,
+    "image": sa.func.coalesce(_FIRST_IMAGE, ""),
+    "key_name": t.c.key_name,
+    "launched_at": sa.func.coalesce(t.c.launched_at, _NEVER),
+    "locked": sa.case((t.c.locked_by != "", 1), else_=0),
+    "locked_by": sa.case(
+        {
+            states.LockedBy.OWNER.value: 1,
+            states.LockedBy.ADMIN.value: 2,
+        },
+        value=t.c.locked_by,
+        else_=0,
+    ),
+    "project_id": t.c.project_id,
+    "server_host": sa.func.coalesce(_SERVER_HOST, ""),
+    "user_id": t.c.user_id,
+}
+
+
+#: Filters that are regular expressions; "" stands for none of a thing, in
+#: which none is found.
+_PATTERNS: dict[str, Any] = {
+    "pattern": t.c.name.regexp_match,
+    "address": t.c.address.regexp_match,
+    "hostname": t.c.hostname.regexp_match,
+    "key_name": sa.func.nullif(t.c.key_name, "").regexp_match,
+    "description": sa.func.nullif(t.c.description, "").regexp_match,
+    "locked_by": sa.func.nullif(t.c.locked_by, "").regexp_match,
+    "zone": _SHOWN_ZONE.regexp_match,
+    "node": _SERVER_HOST.regexp_match,
+    "reservation": t.c.reservation_id.regexp_match,
+}
 
 _FILTERS: dict[str, Any] = {
     "name": lambda v: t.c.name == v,
@@ -417,27 +535,25 @@ _FILTERS: dict[str, Any] = {
     "reservation_id": lambda v: t.c.reservation_id == v,
     "image": _by_image,
     "metadata": _by_metadata,
+    "changes_since": lambda v: t.c.updated_at >= v,
     "changes_before": lambda v: t.c.updated_at <= v,
-    "deleted": lambda v: (
-        sa.or_(t.c.deleted_at.is_not(None), t.c.binned_at.is_not(None))
-        if v
-        else t.c.deleted_at.is_(None)
-    ),
-    "pattern": t.c.name.regexp_match,
-    "cases": lambda v: sa.or_(*map(_case, v)),
+    "cases": lambda v: _rank(v) != 0,
     "ids": t.c.id.in_,
-    "address": t.c.address.regexp_match,
+    "server_host": lambda v: sa.and_(hosts.c.name == v, sa.not_(_AWAY)),
     "locked": lambda v: (t.c.locked_by != "") == v,
     "user": lambda v: t.c.user_id == v,
     "tags": lambda v: _tagged(v) == len(set(v)),
     "tags_any": lambda v: _tagged(v) > 0,
     "not_tags": lambda v: _tagged(v) < len(set(v)),
     "not_tags_any": lambda v: _tagged(v) == 0,
+    "created_at": lambda v: _moment(t.c.created_at, v),
+    "launched_at": lambda v: _moment(t.c.launched_at, v),
+    "deleted_at": lambda v: _moment(t.c.deleted_at, v),
+    **_PATTERNS,
 }
 
-
-#: Filters that are regular expressions.
-_PATTERNS = frozenset({"pattern", "address"})
+#: Filters that a database may not understand.
+_REGEXPS = frozenset({*_PATTERNS, "created_at", "launched_at", "deleted_at"})
 
 
 def describe(conn: sa.Connection, set_id: str, values: dict[str, Any]) -> None:

@@ -22,12 +22,15 @@ def number(text: str) -> int | None:
 
 
 def limit(call: Call) -> int:
-    """:raises BadRequest: it is no number."""
+    """:raises BadRequest: one that is given is no number."""
     most = call.settings.max_limit
-    text = call.one("limit")
-    if text is None:
-        return most
-    return min(_counted("limit", text), most)
+    for text in call.query.get("limit", ()):
+        if not (text.isascii() and text.isdigit()):
+            _counted("limit", text)
+    last = call.one("limit")
+    # a very large one is more than there may be
+    found = most if last is None else number(last)
+    return most if found is None else min(found, most)
 
 
 def offset(call: Call) -> int:

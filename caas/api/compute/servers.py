@@ -134,11 +134,8 @@ def detail(call: Call) -> dict[str, Any]:
 
 
 def _list(call: Call, *, detail: bool) -> list[Set]:
-    query = filters.query(call)
-    if query is None:
-        return []
     return lists.fetch(
-        query,
+        filters.query(call),
         lambda query: sets.list_(
             call.deps,
             call.ctx,

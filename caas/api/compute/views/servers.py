@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from caas.api.compute.operation import Call
@@ -19,6 +20,7 @@ from caas.model.states import (
     HostStatus,
     Move,
     Placement,
+    Ranks,
     SetStatus,
     Shelved,
 )
@@ -41,49 +43,137 @@ class State:
     power: int
 
 
-_STATES = {
-    SetStatus.BUILD: State("BUILD", "building", "spawning", 0),
-    SetStatus.ACTIVE: State("ACTIVE", "active", None, 1),
-    SetStatus.STARTING: State("SHUTOFF", "stopped", "powering-on", 4),
-    SetStatus.RESTARTING: State("REBOOT", "active", "reboot_started", 1),
-    SetStatus.RESIZE: State("RESIZE", "active", "resize_migrating", 1),
-    SetStatus.VERIFY_RESIZE: State("VERIFY_RESIZE", "resized", None, 1),
-    SetStatus.RESCUE: State("RESCUE", "rescued", None, 1),
-    SetStatus.MIGRATING: State("RESIZE", "active", "resize_migrating", 1),
-    SetStatus.PAUSED: State("PAUSED", "paused", None, 3),
-    SetStatus.SUSPENDED: State("SUSPENDED", "suspended", None, 7),
-    SetStatus.SHELVED_OFFLOADED: State(
-        "SHELVED_OFFLOADED", "shelved_offloaded", None, 4
-    ),
-    SetStatus.SOFT_DELETED: State("SOFT_DELETED", "soft-delete", None, 4),
-    SetStatus.STOPPING: State("ACTIVE", "active", "powering-off", 1),
-    SetStatus.SHUTOFF: State("SHUTOFF", "stopped", None, 4),
-    SetStatus.ERROR: State("ERROR", "error", None, 0),
-    SetStatus.DELETED: State("DELETED", "deleted", None, 0),
-}
+_BUILD = State("BUILD", "building", "spawning", 0)
+_ACTIVE = State("ACTIVE", "active", None, 1)
+_SHUTOFF = State("SHUTOFF", "stopped", None, 4)
+_RESIZE = State("RESIZE", "active", "resize_migrating", 1)
+#: A resize that waits for nobody after it leads to where Nova's reverts do.
+_REVERT = State("REVERT_RESIZE", "resized", "resize_reverting", 1)
+_VERIFY = State("VERIFY_RESIZE", "resized", None, 1)
+_PAUSED = State("PAUSED", "paused", None, 3)
+_SUSPENDED = State("SUSPENDED", "suspended", None, 7)
+_AWAY = State("SHELVED_OFFLOADED", "shelved_offloaded", None, 4)
 
 #: Of changes that show as UPDATING: one is Nova's rebuild, for all others a
 #: server has no state of its own.
 _REBUILD = State("REBUILD", "active", "rebuilding", 1)
 REBUILD = "rebuild"
 
-#: Their task: containers are disks.
-_CHANGING = "block_device_mapping"
-#: And of some that Nova has a word for.
+#: The tasks of those others, without which nobody could tell why nothing can
+#: be asked of it now: some that Nova has a word for, else containers are
+#: disks.
 _TASKS = {"rescue": "rescuing", "unrescue": "unrescuing"}
+_CHANGING = "block_device_mapping"
 
-#: A resize that waits for nobody after it leads to where Nova's reverts do.
-_REVERT = State("REVERT_RESIZE", "resized", "resize_reverting", 1)
-#: Its containers are about to go on, by the word in which they were frozen.
-_THAW = {
-    Frozen.PAUSED: State("PAUSED", "paused", "unpausing", 3),
-    Frozen.SUSPENDED: State("SUSPENDED", "suspended", "resuming", 7),
+
+def _doing(task: str, shown: State) -> State:
+    return dataclasses.replace(shown, task=task)
+
+
+#: What sets are to Nova.  Of those of one status the first case that one is
+#: counts.
+_TABLE: tuple[tuple[Case, State], ...] = (
+    (Case(SetStatus.BUILD), _BUILD),
+    (
+        Case(SetStatus.ACTIVE, frozen=Frozen.PAUSED),
+        _doing("pausing", _ACTIVE),
+    ),
+    (
+        Case(SetStatus.ACTIVE, frozen=Frozen.SUSPENDED),
+        _doing("suspending", _ACTIVE),
+    ),
+    (Case(SetStatus.ACTIVE), _ACTIVE),
+    (Case(SetStatus.STARTING), _doing("powering-on", _SHUTOFF)),
+    # its containers are about to go on
+    (
+        Case(SetStatus.RESTARTING, thawing=Frozen.PAUSED),
+        _doing("unpausing", _PAUSED),
+    ),
+    (
+        Case(SetStatus.RESTARTING, thawing=Frozen.SUSPENDED),
+        _doing("resuming", _SUSPENDED),
+    ),
+    (
+        Case(SetStatus.RESTARTING),
+        State("REBOOT", "active", "reboot_started", 1),
+    ),
+    (Case(SetStatus.RESIZE, resized=False), _REVERT),
+    (Case(SetStatus.RESIZE), _RESIZE),
+    (
+        Case(SetStatus.VERIFY_RESIZE, stopped=True),
+        dataclasses.replace(_VERIFY, power=4),
+    ),
+    (Case(SetStatus.VERIFY_RESIZE), _VERIFY),
+    (Case(SetStatus.UPDATING, change=REBUILD), _REBUILD),
+    *(
+        (
+            Case(SetStatus.UPDATING, change=change, stopped=stopped),
+            _doing(task, _SHUTOFF if stopped else _ACTIVE),
+        )
+        for change, task in (*_TASKS.items(), (None, _CHANGING))
+        for stopped in (True, False)
+    ),
+    (Case(SetStatus.MIGRATING, move=Move.EVACUATE), _REBUILD),
+    (Case(SetStatus.MIGRATING, resized=False), _REVERT),
+    (Case(SetStatus.MIGRATING), _RESIZE),
+    (Case(SetStatus.RESCUE), State("RESCUE", "rescued", None, 1)),
+    (Case(SetStatus.PAUSED), _PAUSED),
+    (Case(SetStatus.SUSPENDED), _SUSPENDED),
+    (
+        Case(SetStatus.SHELVED_OFFLOADED, shelved=Shelved.RETURNING),
+        _doing("unshelving", _AWAY),
+    ),
+    (Case(SetStatus.SHELVED_OFFLOADED), _AWAY),
+    (
+        Case(SetStatus.SOFT_DELETED),
+        State("SOFT_DELETED", "soft-delete", None, 4),
+    ),
+    (
+        Case(SetStatus.STOPPING, shelved=Shelved.AWAY),
+        _doing("shelving", _ACTIVE),
+    ),
+    (Case(SetStatus.STOPPING), _doing("powering-off", _ACTIVE)),
+    (Case(SetStatus.SHUTOFF), _SHUTOFF),
+    (Case(SetStatus.ERROR), State("ERROR", "error", None, 0)),
+    # Nova shows what it was until it is gone
+    (
+        Case(SetStatus.DELETING, launched=True),
+        _doing("deleting", _ACTIVE),
+    ),
+    (Case(SetStatus.DELETING), _doing("deleting", _BUILD)),
+    (Case(SetStatus.DELETED), State("DELETED", "deleted", None, 0)),
+)
+
+#: What a case says, by its fields.
+_FACTS: dict[str, Callable[[Set], Any]] = {
+    "launched": lambda item: item.launched_at is not None,
+    "change": lambda item: item.change_action,
+    "stopped": lambda item: item.desired == Desired.STOPPED,
+    "resized": lambda item: item.resized_at is not None,
+    "frozen": lambda item: item.frozen,
+    "shelved": lambda item: item.shelved,
+    "move": lambda item: item.move,
+    "thawing": lambda item: item.frozen_before if _frozen(item) else "",
 }
 
-#: What is being done to a set that is put away, or was.
-_SHELVING: dict[SetStatus, dict[str, str]] = {
-    SetStatus.STOPPING: {Shelved.AWAY: "shelving"},
-    SetStatus.SHELVED_OFFLOADED: {Shelved.RETURNING: "unshelving"},
+
+def _wanted(case: Case) -> list[tuple[Callable[[Set], Any], Any]]:
+    """What has to be so of a set of its status."""
+    return [
+        (fact, getattr(case, name))
+        for name, fact in _FACTS.items()
+        if getattr(case, name) is not None
+    ]
+
+
+# once, as lists ask for the states of a thousand sets
+_BY_STATUS = {
+    status: [
+        (_wanted(case), shown)
+        for case, shown in _TABLE
+        if case.status == status
+    ]
+    for status in SetStatus
 }
 
 #: Statuses in which Nova tells how far something is.
@@ -98,49 +188,11 @@ _PROGRESS = {
 
 
 def state(item: Set) -> State:
-    status = item.status
-    if status == SetStatus.DELETING:
-        # Nova shows what it was until it is gone
-        was = (
-            _STATES[SetStatus.BUILD]
-            if item.launched_at is None
-            else _STATES[SetStatus.ACTIVE]
-        )
-        return dataclasses.replace(was, task="deleting")
-    if status == SetStatus.UPDATING:
-        if item.change_action == REBUILD:
-            return _REBUILD
-        was = _STATES[
-            SetStatus.SHUTOFF
-            if item.desired == Desired.STOPPED
-            else SetStatus.ACTIVE
-        ]
-        # else nobody could tell why nothing can be asked of it now
-        return dataclasses.replace(
-            was, task=_TASKS.get(item.change_action, _CHANGING)
-        )
-    if status == SetStatus.RESIZE and item.resized_at is None:
-        return _REVERT
-    if status == SetStatus.MIGRATING:
-        if item.move == Move.EVACUATE:
-            return _REBUILD
-        return _REVERT if item.resized_at is None else _STATES[status]
-    if item.shelved and status in _SHELVING:
-        return dataclasses.replace(
-            _STATES[status], task=_SHELVING[status].get(item.shelved)
-        )
-    if status == SetStatus.RESTARTING and item.frozen_before and _frozen(item):
-        return _THAW[Frozen(item.frozen_before)]
-    if status == SetStatus.VERIFY_RESIZE and item.desired == Desired.STOPPED:
-        return dataclasses.replace(_STATES[status], power=4)
-    if (
-        status == SetStatus.ACTIVE
-        and item.frozen
-        and item.desired == Desired.RUNNING
-    ):
-        task = {"paused": "pausing", "suspended": "suspending"}
-        return dataclasses.replace(_STATES[status], task=task.get(item.frozen))
-    return _STATES[status]
+    return next(
+        shown
+        for wanted, shown in _BY_STATUS[item.status]
+        if all(fact(item) == value for fact, value in wanted)
+    )
 
 
 def _frozen(item: Set) -> bool:
@@ -149,45 +201,26 @@ def _frozen(item: Set) -> bool:
     return ContainerStatus.PAUSED in found
 
 
-#: Statuses of sets that are shown in more than one way.
-_APART = (
-    ("BUILD", Case(SetStatus.DELETING, launched=False)),
-    ("ACTIVE", Case(SetStatus.DELETING, launched=True)),
-    (_REBUILD.status, Case(SetStatus.UPDATING, change=REBUILD)),
-    ("SHUTOFF", Case(SetStatus.UPDATING, not_change=REBUILD, stopped=True)),
-    ("ACTIVE", Case(SetStatus.UPDATING, not_change=REBUILD, stopped=False)),
-    ("RESIZE", Case(SetStatus.RESIZE, resized=True)),
-    (_REVERT.status, Case(SetStatus.RESIZE, resized=False)),
-    (_REBUILD.status, Case(SetStatus.MIGRATING, move=Move.EVACUATE)),
-    ("RESIZE", Case(SetStatus.MIGRATING, move=Move.MIGRATE, resized=True)),
-    (
-        _REVERT.status,
-        Case(SetStatus.MIGRATING, move=Move.MIGRATE, resized=False),
-    ),
-    ("REBOOT", Case(SetStatus.RESTARTING, thawing="")),
-    *(
-        (shown.status, Case(SetStatus.RESTARTING, thawing=word))
-        for word, shown in _THAW.items()
-    ),
-)
+def chosen(choose: Callable[[State], bool]) -> Ranks:
+    """Cases of all that :func:`state` shows in a way that is chosen."""
+    found = tuple((case, int(choose(shown))) for case, shown in _TABLE)
+    return found if any(rank for _, rank in found) else ()
 
 
-def cases(status: str) -> list[Case]:
-    """All that :func:`state` shows as this one of Nova's."""
-    apart = {case.status for _, case in _APART}
-    found = [
-        Case(own)
-        for own, shown in _STATES.items()
-        if shown.status == status and own not in apart
-    ]
-    return found + [case for shown, case in _APART if shown == status]
+def ordered(by: Callable[[State], Any]) -> Ranks:
+    """Cases in the order of what :func:`state` shows; None comes first."""
+    values = sorted({by(shown) for _, shown in _TABLE} - {None})
+    places = {None: 0, **{each: n for n, each in enumerate(values, start=1)}}
+    return tuple((case, places[by(shown)]) for case, shown in _TABLE)
+
+
+def progress(shown: State) -> int | None:
+    """In percent; None where Nova does not tell it."""
+    return _PROGRESS.get(shown.status)
 
 
 #: All that may be shown.
-SHOWN = frozenset(each.status for each in _STATES.values()) | {
-    _REBUILD.status,
-    _REVERT.status,
-}
+SHOWN = frozenset(shown.status for _, shown in _TABLE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,8 +289,9 @@ class Viewer:
                 self._attached(each) for each in _business(item)
             ],
         }
-        if shown.status in _PROGRESS:
-            view["progress"] = _PROGRESS[shown.status]
+        far = progress(shown)
+        if far is not None:
+            view["progress"] = far
         if shown.status in ("ERROR", "DELETED") and item.reason:
             view["fault"] = self._fault(item)
         if item.address:

@@ -1,7 +1,8 @@
-"""A list by status has just what is shown with that status."""
+"""A list by status, or other words for it, has just what is shown so."""
 
 import datetime
 import itertools
+import operator
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,7 +43,7 @@ def test_every_combination() -> None:
         states.Phase,
         (4, 5),
         (None, NOW),
-        ("", "resize", "rebuild", "update"),
+        ("", "resize", "rebuild", "rescue", "unrescue", "update"),
         (None, NOW),
         (
             ("", "", "", False, None),
@@ -126,7 +127,7 @@ def test_while_containers_go_on() -> None:
 def check(
     rows: list[dict[str, Any]], containers: list[dict[str, Any]]
 ) -> set[str]:
-    """:returns: what is shown of all of them."""
+    """:returns: which statuses are shown of all of them."""
     engine = sa.create_engine("sqlite://")
     tables.metadata.create_all(engine)
     with engine.connect() as conn:
@@ -137,17 +138,39 @@ def check(
         every = Query({"changes_since": NOW}, limit=10**6)
         found = sets.list_(conn, every, with_containers=bool(containers))
         assert len(found) == len(rows)
-        shown = {each.id: servers.state(each).status for each in found}
-        # and is in no list while it is removed from there
-        hidden = {
-            each.id
-            for each in found
-            if each.binned_at and shown[each.id] != "SOFT_DELETED"
-        }
-        # of deleted ones only operators hear
-        for status in servers.SHOWN - {"DELETED"}:
-            query = Query({"cases": servers.cases(status)}, limit=10**6)
-            listed = sets.list_(conn, query, with_containers=False)
-            wanted = {i for i, each in shown.items() if each == status}
-            assert {each.id for each in listed} == wanted - hidden, status
-    return set(shown.values())
+        shown = {each.id: servers.state(each) for each in found}
+        for field in ("status", "vm", "task", "power"):
+            by = operator.attrgetter(field)
+            for value in {by(each) for each in shown.values()}:
+                wanted = {i for i, each in shown.items() if by(each) == value}
+                assert _listed(conn, by, value) == wanted, value
+            _check_order(conn, found, by)
+    return {each.status for each in shown.values()}
+
+
+def _listed(conn: sa.Connection, by: Any, value: Any) -> set[str]:
+    cases = servers.chosen(lambda shown: bool(by(shown) == value))
+    query = Query({"cases": cases, "binned": True}, limit=10**6)
+    listed = sets.list_(conn, query, with_containers=False)
+    return {each.id for each in listed}
+
+
+def _check_order(conn: sa.Connection, found: list[Any], by: Any) -> None:
+    """By what is shown, then by id; None comes first."""
+    query = Query(
+        {"binned": True},
+        limit=10**6,
+        sort_key="shown",
+        sort_dir="asc",
+        then=(("id", "desc"),),
+        ranks={"shown": servers.ordered(by)},
+    )
+    listed = sets.list_(conn, query, with_containers=False)
+    wanted = sorted(found, key=lambda each: each.id, reverse=True)
+
+    def place(each: Any) -> tuple[bool, Any]:
+        value = by(servers.state(each))
+        return value is not None, value or 0
+
+    wanted.sort(key=place)
+    assert [each.id for each in listed] == [each.id for each in wanted]
