@@ -59,7 +59,7 @@ def list_(conn: sa.Connection, query: Query) -> list[model.Event]:
 
     Filters: ``object_type``, ``object_id``, ``container`` (name or id),
     ``action`` (or what it begins with, as ``set.`` or ``set.*``),
-    ``actions`` (one of these),
+    ``actions`` (one of these), ``not_actions`` (none of these),
     ``result``, ``user_id``, ``request_id``, ``host`` (name), ``since``
     (datetime), ``until`` (datetime, not included), ``asked`` (whether a user
     asked for it).
@@ -86,6 +86,7 @@ def _by_action(value: str) -> sa.ColumnElement[bool]:
 _FILTERS: dict[str, Callable[[Any], sa.ColumnElement[bool]]] = {
     "action": _by_action,
     "actions": t.c.action.in_,
+    "not_actions": t.c.action.not_in,
     "container": lambda v: sa.or_(t.c.container == v, t.c.container_id == v),
     "asked": lambda v: (
         t.c.user_id.is_not(None) if v else t.c.user_id.is_(None)

@@ -12,9 +12,15 @@ from caas.api.compute.views import servers as views
 from caas.core import events, sessions
 from caas.model.query import Query
 from caas.model.states import SetStatus
-from caas.model.streams import Look
+from caas.model.streams import Look, Verb
 
 _ACTIONS = f"{servers.SERVER}/os-instance-actions"
+#: Who looks inside does nothing to a server.
+_LOOKS = [
+    f"{noun}.{verb}"
+    for noun in ("set", "container")
+    for verb in (*Verb, *Look)
+]
 
 
 @action(
@@ -71,7 +77,7 @@ def list_(call: Call) -> dict[str, Any]:
     """List what was asked of it, the latest first."""
     size = lists.limit(call)
     after = _marker(call)
-    query = _query(call, size + 1, after, asked=True, **dict(_since(call)))
+    query = _asked(call, size + 1, after, **dict(_since(call)))
     found = events.list_(call.deps, call.ctx, query)
     errors = _query(call, 1000, result="error", action="set.")
     failed = {
@@ -129,7 +135,7 @@ def _marker(call: Call) -> str | None:
     request_id = call.one("marker") if call.at_least(58) else None
     if request_id is None:
         return None
-    asked = _query(call, 1000, asked=True, request_id=request_id)
+    asked = _asked(call, 1000, request_id=request_id)
     found = events.list_(call.deps, call.ctx, asked)
     if not found:
         raise exception.BadRequest(
@@ -148,12 +154,18 @@ def _since(call: Call) -> Iterator[tuple[str, Any]]:
             yield key, filters.time(name, text)
 
 
+def _asked(
+    call: Call, limit: int, marker: str | None = None, **wanted: Any
+) -> Query:
+    """Without what conductor and host did of themselves."""
+    return _query(
+        call, limit, marker, asked=True, not_actions=_LOOKS, **wanted
+    )
+
+
 def _query(
     call: Call, limit: int, marker: str | None = None, **wanted: Any
 ) -> Query:
-    """:param wanted: ``asked`` leaves out what the conductor or the host did
-    of itself.
-    """
     return Query(
         filters={"object_id": call.target.id, **wanted},
         limit=limit,

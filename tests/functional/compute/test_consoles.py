@@ -46,6 +46,15 @@ def test_each_kind_is_the_terminal(
     assert token not in str(native)
 
 
+def test_a_look_inside_is_no_action(compute: Compute, server: str) -> None:
+    ask(compute, server, *KINDS[0])
+    native = compute.service.request("GET", f"/v1/events?object_id={server}")
+    actions = [each["action"] for each in native.json["events"]]
+    assert actions == ["container.exec", "set.create"]
+    found = compute.ok("GET", f"/servers/{server}/os-instance-actions")
+    assert [a["action"] for a in found["instanceActions"]] == ["create"]
+
+
 @pytest.mark.parametrize(
     ("action", "kind"),
     [
