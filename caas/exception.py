@@ -1,5 +1,7 @@
 """Errors of caas; every message is a sentence a user can act on."""
 
+import dataclasses
+
 
 class CaasError(Exception):
     """Base.  ``code`` is the HTTP status a front end answers with."""
@@ -21,6 +23,24 @@ class Forbidden(CaasError):
 
 class QuotaExceeded(Forbidden):
     """Names the resource, the limit, what is used and what was asked for."""
+
+
+class QuotaTooSmall(QuotaExceeded):
+    """:ivar lacking: what there is too little of."""
+
+    def __init__(self, message: str, lacking: list["Lack"]) -> None:
+        super().__init__(message)
+        self.lacking = lacking
+
+
+@dataclasses.dataclass(frozen=True)
+class Lack:
+    """:ivar resource: by its name in the database."""
+
+    resource: str
+    asked: int
+    used: int
+    limit: int
 
 
 class NotFound(CaasError):

@@ -105,7 +105,8 @@ def response_of(
 class JsonErrors:
     """WSGI middleware: errors of everything behind it in our one form.
 
-    Another form is a subclass with another :meth:`form`.
+    Another form is a subclass with another :meth:`form`, and maybe
+    :meth:`words`.
 
     :cvar not_text: said of a URL that is no text.
     :cvar unexpected: said of an error nobody thought of.
@@ -149,6 +150,10 @@ class JsonErrors:
     ) -> webob.Response:
         """An error as users see it."""
         return response_of(environ, code, message, headers)
+
+    def words(self, error: exception.CaasError) -> str:
+        """What users are told of it."""
+        return error.message
 
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -195,7 +200,7 @@ class JsonErrors:
         if error.code == 500:
             return self._unexpected(environ)
         headers = error.headers if isinstance(error, HttpError) else {}
-        return self.form(environ, error.code, error.message, headers)
+        return self.form(environ, error.code, self.words(error), headers)
 
     def _unexpected(self, environ: WSGIEnvironment) -> webob.Response:
         """Say nothing of the cause: it may hold what is not for users."""

@@ -9,15 +9,16 @@ Beyond the standard, schemas here may say:
     names of keys whose values taken together differ between the items of an
     array (a key left out counts as its schema's ``default``);
 ``x-decimals``
-    how many digits a number may have after the point;
-``x-within``
-    the least and the greatest number (None: any) that a string may stand for.
+    how many digits a number may have after the point.
+
+As in Nova, bounds of numbers are also those of strings that stand for some.
 """
 
 import datetime
 import functools
 import posixpath
 import re
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -58,6 +59,22 @@ def _date_time(value: str) -> bool:
 @_format("printable")
 def _printable(value: str) -> bool:
     return value.isprintable() and value == value.strip()
+
+
+@_format("nova-text")
+def _nova_text(value: str) -> bool:
+    """Blanks of any width, and nothing beyond the first plane."""
+    return all(
+        each < "\uffff"
+        and unicodedata.category(each)[0] != "C"
+        and unicodedata.category(each) not in ("Zl", "Zp")
+        for each in value
+    )
+
+
+@_format("nova-name")
+def _nova_name(value: str) -> bool:
+    return _nova_text(value) and value == value.strip()
 
 
 @_format("path")
@@ -154,28 +171,32 @@ def _decimals(
         )
 
 
-def _within(
-    _validator: Any,
-    bounds: tuple[int, int | None],
-    value: Any,
-    _schema: Definition,
-) -> Iterator[exceptions.ValidationError]:
-    if not isinstance(value, str):
-        return
-    try:
-        number = int(value)
-    except ValueError:
-        # the pattern says so
-        return
-    least, most = bounds
-    if number < least:
-        yield exceptions.ValidationError(
-            f"{number} is less than the minimum of {least}"
-        )
-    elif most is not None and number > most:
-        yield exceptions.ValidationError(
-            f"{number} is greater than the maximum of {most}"
-        )
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum")
+
+
+def _bounding(keyword: str) -> Any:
+    """One of the standard, for strings as well."""
+    standard = jsonschema.Draft202012Validator.VALIDATORS[keyword]
+
+    def check(
+        validator: Any, limit: float, value: Any, schema: Definition
+    ) -> Iterator[exceptions.ValidationError]:
+        number = _number(value) if isinstance(value, str) else value
+        for error in standard(validator, limit, number, schema):
+            error.instance = number
+            yield error
+
+    return check
+
+
+def _number(text: str) -> float | None:
+    """None: it is none, which is for a pattern to refuse."""
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return None
 
 
 def _integer(_checker: Any, value: Any) -> bool:
@@ -193,7 +214,7 @@ _Validator = validators.extend(  # type: ignore[no-untyped-call]
     {
         "x-unique-by": _unique_by,
         "x-decimals": _decimals,
-        "x-within": _within,
+        **{key: _bounding(key) for key in _BOUNDS},
     },
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _integer, "array": _array}
@@ -310,6 +331,8 @@ _SENTENCES: dict[str, Callable[[_Error], str]] = {
     "const": lambda e: f"must be {e.validator_value}",
     "minimum": _bound("{value} is less than the minimum of {limit}"),
     "maximum": _bound("{value} is greater than the maximum of {limit}"),
+    "exclusiveMinimum": _bound("{value} is not greater than {limit}"),
+    "uniqueItems": lambda e: "must not have the same item twice",
     "minLength": _bound("must have at least {limit} character(s)"),
     "maxLength": _bound("has {size} characters; at most {limit} are possible"),
     "minItems": _bound("must have at least {limit} item(s)"),

@@ -7,7 +7,7 @@ GROUP = "bridge"
 OPTS = [
     cfg.Opt(
         "prefix",
-        type=types.String(regex=r"^[a-z][a-z0-9]{0,5}$"),
+        type=types.String(regex=r"^[a-z][a-z0-9]{0,5}\Z"),
         default="caas",
         help="Begins the names of bridges, interfaces and chains of iptables "
         "on this host: a letter, then up to five letters or digits. Agents "

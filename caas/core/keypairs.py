@@ -46,10 +46,15 @@ def create(
 
     :returns: the key pair, and the private key if it was made here: the only
         time that anybody sees it.
-    :raises BadRequest: the key is of no use.
+    :raises BadRequest: the name or the key is of no use.
     :raises Conflict: the name is taken.
     :raises QuotaExceeded: the user has as many as may be.
     """
+    if name in (".", ".."):
+        raise exception.BadRequest(
+            f"A key pair cannot be named {name!r}, which means something else "
+            "in a URL."
+        )
     private_key = None
     if public_key is None:
         key, private_key = sshkeys.generate(name)

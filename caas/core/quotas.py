@@ -9,7 +9,7 @@ from oslo_db import exception as db_exception
 from caas import exception
 from caas.context import RequestContext
 from caas.core.deps import Deps
-from caas.model.quotas import IMAGE_BYTES, RESOURCES, Quota, Usage
+from caas.model.quotas import IMAGE_BYTES, RESOURCES, Quota, Usage, plain
 from caas.store import events, uploads
 from caas.store import quotas as store
 
@@ -123,8 +123,8 @@ def over_images(usage: Usage, size: int) -> exception.QuotaExceeded:
     return exception.QuotaExceeded(
         "The quota of the project is too small for this image - images_mb: "
         f"asked {size / mib:.1f}, used {usage.used / mib:.1f} of "
-        f"{usage.limit / mib:g}. Delete images that are not needed or ask an "
-        "administrator for more."
+        f"{plain(usage.limit, mib)}. Delete images that are not needed or ask "
+        "an administrator for more."
     )
 
 

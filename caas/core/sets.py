@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from oslo_db import exception as db_exception
 
 from caas import exception
 from caas.context import RequestContext
@@ -25,7 +26,7 @@ from caas.model.hosts import liveness
 from caas.model.inputs import Inputs
 from caas.model.keypairs import Keypair
 from caas.model.query import Query
-from caas.model.quotas import Quota
+from caas.model.quotas import Quota, plain
 from caas.model.states import (
     Desired,
     Frozen,
@@ -361,7 +362,8 @@ def claim_quota(
     """Take what there was room for when ``quota`` was read.
 
     :param amounts: by resource.
-    :raises Conflict: somebody else took it since.
+    :raises RetryRequest: somebody else took it since; see :func:`retry`, by
+        which it is read anew.
     """
     lacking = quotas.claim(
         conn,
@@ -370,9 +372,11 @@ def claim_quota(
         {r: u.limit for r, u in quota.resources.items()},
     )
     if lacking is not None:
-        raise exception.Conflict(
-            f"Another request used the project's {shown(lacking)} quota "
-            "at the same moment; try again."
+        raise db_exception.RetryRequest(
+            exception.QuotaExceeded(
+                f"Other requests used the project's {shown(lacking)} quota "
+                "at the same moment, again and again; try later."
+            )
         )
 
 
@@ -397,20 +401,26 @@ def over_quota(
 
     :param what: it is too small for.
     """
-    parts = []
-    for resource, usage in quota.resources.items():
-        asked = each.get(resource, 0) * count
-        if asked and 0 <= usage.limit < usage.used + asked:
-            scale = 1000 if resource == "millicpus" else 1
-            parts.append(
-                f"{shown(resource)}: asked {asked / scale:g}, used "
-                f"{usage.used / scale:g} of {usage.limit / scale:g}"
-            )
-    return exception.QuotaExceeded(
-        f"The quota of the project is too small for {what} - "
-        f"{'; '.join(parts)}. Delete what is not needed or ask an "
-        "administrator for more."
+    lacking = [
+        exception.Lack(resource, asked, usage.used, usage.limit)
+        for resource, usage in quota.resources.items()
+        if (asked := each.get(resource, 0) * count)
+        and 0 <= usage.limit < usage.used + asked
+    ]
+    parts = "; ".join(_short(each) for each in lacking)
+    return exception.QuotaTooSmall(
+        f"The quota of the project is too small for {what} - {parts}. Delete "
+        "what is not needed or ask an administrator for more.",
+        lacking,
     )
+
+
+def _short(lack: exception.Lack) -> str:
+    size = 1000 if lack.resource == "millicpus" else 1
+    asked, used, limit = (
+        plain(n, size) for n in (lack.asked, lack.used, lack.limit)
+    )
+    return f"{shown(lack.resource)}: asked {asked}, used {used} of {limit}"
 
 
 def _build(
@@ -688,7 +698,7 @@ def check_unlocked(
         was deleted.
     """
     if item.locked and not ctx.over_locks():
-        raise exception.Conflict(f"Instance {item.id} is locked")
+        raise exception.Conflict(f"Set {item.id} is locked")
     if not binned:
         check_not_binned(item)
 

@@ -31,6 +31,15 @@ class Usage:
     used: int
 
 
+def plain(amount: int, size: int = 1) -> str:
+    """Without an exponent, and no digits more than needed.
+
+    :param size: how many of ours make one of what is shown.
+    """
+    whole, rest = divmod(amount, size)
+    return str(amount / size) if rest else str(whole)
+
+
 @dataclasses.dataclass(frozen=True)
 class Quota:
     """:ivar resources: by the names of ``RESOURCES``."""

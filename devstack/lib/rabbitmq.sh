@@ -2,9 +2,45 @@
 # RabbitMQ: the broker of this machine, or ours when none answers; in it a
 # vhost and a user of this stack.
 
+EPMD_PORT=${ERL_EPMD_PORT:-4369}
+
 # The name of our own node, which keeps all it has in the state directory.
 rabbitmq_node() {
     printf '%s' "$QUICKSTART_NAME-quickstart@localhost"
+}
+
+# Nodes of Erlang reach each other at a port of their own.
+rabbitmq_distribution_port() {
+    printf '%s' "$((QUICKSTART_RABBITMQ_PORT + 20000))"
+}
+
+# The broker of this machine may answer at the port: that is the one rabbitmqctl
+# is for, as it has to let us in. Or nobody, and all that ours needs is free.
+claim_broker() {
+    local port=$QUICKSTART_RABBITMQ_PORT distribution names
+    distribution=$(rabbitmq_distribution_port)
+    service_running rabbitmq && return
+    if port_open "$port" && ! rabbitmq_of_machine "$port" &&
+        ! wait_until 5 port_closed "$port"; then
+        fail "Port $port, where RabbitMQ should listen, is taken by another program ($(port_owner "$port")), which is not the broker rabbitmqctl is for. Stop that, or set QUICKSTART_RABBITMQ_PORT to a free port, and a broker is started there."
+    fi
+    port_closed "$port" || return 0
+    ((distribution < 65536)) ||
+        fail "QUICKSTART_RABBITMQ_PORT must be 45535 at most: the broker listens at a port 20000 above as well."
+    wait_until 5 port_closed "$distribution" ||
+        fail "Port $distribution, which RabbitMQ needs as well, is taken by another program ($(port_owner "$distribution")). Stop that, or set QUICKSTART_RABBITMQ_PORT to another port; the one it needs as well is 20000 above."
+    port_open "$EPMD_PORT" || return 0
+    # What is not installed yet cannot be asked.
+    command -v epmd >/dev/null || return 0
+    names=$(epmd -names 2>/dev/null) ||
+        fail "Port $EPMD_PORT, where Erlang's epmd should listen, is taken by another program ($(port_owner "$EPMD_PORT")). RabbitMQ cannot be started without it; stop that."
+    [[ $names != *"name $QUICKSTART_NAME-quickstart at port"* ]] ||
+        fail "The broker of another stack runs that is named $QUICKSTART_NAME, too. Stop that one, or set QUICKSTART_NAME to another name."
+}
+
+# Whether the broker that rabbitmqctl is for listens at a port.
+rabbitmq_of_machine() {
+    timeout 60 rabbitmq-diagnostics --quiet check_port_listener "$1" >/dev/null 2>&1
 }
 
 rabbitmq_up() {
@@ -34,8 +70,8 @@ rabbitmq_start() {
     install -d -o rabbitmq -g rabbitmq -m 0750 "$base"
     cat >"$base/rabbitmq.conf" <<EOF
 listeners.tcp.default = $QUICKSTART_RABBITMQ_PORT
-distribution.listener.port_range.min = $((QUICKSTART_RABBITMQ_PORT + 20000))
-distribution.listener.port_range.max = $((QUICKSTART_RABBITMQ_PORT + 20000))
+distribution.listener.port_range.min = $(rabbitmq_distribution_port)
+distribution.listener.port_range.max = $(rabbitmq_distribution_port)
 log.console = true
 log.file = false
 EOF
@@ -47,7 +83,7 @@ EOF
         HOME=/var/lib/rabbitmq \
         RUNNING_UNDER_SYSTEMD=true \
         RABBITMQ_NODENAME="$(rabbitmq_node)" \
-        RABBITMQ_DIST_PORT="$((QUICKSTART_RABBITMQ_PORT + 20000))" \
+        RABBITMQ_DIST_PORT="$(rabbitmq_distribution_port)" \
         RABBITMQ_MNESIA_BASE="$base" \
         RABBITMQ_LOG_BASE="$base" \
         RABBITMQ_CONFIG_FILE="$base/rabbitmq.conf" \

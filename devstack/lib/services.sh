@@ -119,6 +119,7 @@ claim_ports() {
     if [[ $QUICKSTART_HEAT == yes ]]; then
         claim_port heat-api QUICKSTART_HEAT_PORT
     fi
+    claim_broker
     claim_port caas-api QUICKSTART_CAAS_PORT
     claim_port caas-console QUICKSTART_CONSOLE_PORT
     claim_port caas-ssh QUICKSTART_SSH_PORT

@@ -16,6 +16,7 @@ from caas.api import body as bodies
 from caas.api.compute import faults, nouns, version, versions
 from caas.api.compute.operation import REGISTRY, Answer, Call, Route
 from caas.api.compute.schemas import answers
+from caas.api.compute.schemas.common import NAME_FORMAT
 from caas.api.operation import Settings
 from caas.core.deps import Deps
 from caas.policy import Policy
@@ -230,7 +231,7 @@ def _checked(route: Route, value: Any, wanted: Any, legacy: bool) -> Any:
     if value is None:
         raise exception.BadRequest("Malformed request body")
     if legacy:
-        value = _without_unknown(value, schema.definition)
+        value = _as_legacy(value, schema.definition)
     problem = schema.error(value, "the body")
     if problem is not None:
         where, _, why = problem.partition(": ")
@@ -240,19 +241,24 @@ def _checked(route: Route, value: Any, wanted: Any, legacy: bool) -> Any:
     return value
 
 
-def _without_unknown(value: Any, schema: Any) -> Any:
-    """As /v2 always took bodies: what it does not know is not there."""
+def _as_legacy(value: Any, schema: Any) -> Any:
+    """As /v2 always took bodies: what it does not know is not there, nor are
+    blanks around names."""
+    if isinstance(value, str) and isinstance(schema, dict):
+        return (
+            value.strip(" ") if schema.get("format") == NAME_FORMAT else value
+        )
     if isinstance(value, dict) and isinstance(schema, dict):
         known = schema.get("properties")
         if known is None or schema.get("additionalProperties") is not False:
             return value
         return {
-            key: _without_unknown(each, known[key])
+            key: _as_legacy(each, known[key])
             for key, each in value.items()
             if key in known
         }
     if isinstance(value, list) and isinstance(schema, dict):
-        return [_without_unknown(each, schema.get("items")) for each in value]
+        return [_as_legacy(each, schema.get("items")) for each in value]
     return value
 
 

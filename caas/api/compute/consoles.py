@@ -11,8 +11,11 @@ from caas.api.compute.views import actions as action_views
 from caas.api.compute.views import servers as views
 from caas.core import events, sessions
 from caas.model.query import Query
-from caas.model.states import SetStatus
+from caas.model.sets import Set
 from caas.model.streams import Look, Verb
+
+#: Power states, as :class:`views.State` has them, in which it uses something.
+_RUNNING = (1, 3)
 
 _ACTIONS = f"{servers.SERVER}/os-instance-actions"
 #: Who looks inside does nothing to a server.
@@ -41,11 +44,13 @@ def output(call: Call) -> dict[str, Any]:
     try:
         text = sessions.output(call.deps, call.ctx, call.target, lines)
     except exception.Conflict:
-        raise exception.Conflict(
-            f"Instance {call.target.id} is not ready"
-        ) from None
+        raise _not_ready(call.target) from None
     # what no JSON of old clients takes
     return {"output": "".join(c for c in text if c >= " " or c in "\n\r\t")}
+
+
+def _not_ready(item: Set) -> exception.Conflict:
+    return exception.Conflict(f"Instance {item.id} is not ready")
 
 
 @route(
@@ -57,10 +62,13 @@ def output(call: Call) -> dict[str, Any]:
 def diagnostics(call: Call) -> dict[str, Any]:
     """Show what it uses now, from its control groups."""
     item = call.target
-    if item.status not in (SetStatus.ACTIVE, SetStatus.PAUSED):
+    if item.host_id is None:
+        raise _not_ready(item)
+    power = views.state(item).power
+    if power not in _RUNNING:
         raise exception.Conflict(
             f"Cannot 'get_diagnostics' instance {item.id} while it is in "
-            f"vm_state {views.state(item).vm}"
+            f"power state {views.POWER[power]}"
         )
     found = sessions.look(call.deps, call.ctx, item, None, Look.STATS)
     return action_views.diagnostics(item, found, call.version.minor)

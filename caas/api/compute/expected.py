@@ -19,13 +19,17 @@ def wrong_state(item: Set, verb: str) -> exception.Conflict:
     )
 
 
-def expect(call: Call, verb: str, *allowed: SetStatus) -> Set:
+def expect(
+    call: Call, verb: str, *allowed: SetStatus, changes: bool = True
+) -> Set:
     """The set, in one of the statuses in which Nova lets it be done.
 
+    :param changes: locks are there against it.
     :raises Conflict: it is in another, or locked.
     """
     item: Set = call.target
-    sets.check_unlocked(call.ctx, item, binned=True)
+    if changes:
+        sets.check_unlocked(call.ctx, item, binned=True)
     if item.status not in allowed:
         raise wrong_state(item, verb)
     return item

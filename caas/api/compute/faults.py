@@ -11,7 +11,9 @@ from wsgiref.types import WSGIEnvironment
 
 import webob
 
+from caas import exception
 from caas.api import errors
+from caas.api.compute import words
 
 _KEYS = {
     400: "badRequest",
@@ -54,6 +56,9 @@ class Faults(errors.JsonErrors):
         )
         response.headers.update(headers or {})
         return response
+
+    def words(self, error: exception.CaasError) -> str:
+        return words.of(error)
 
     def respond(self, environ: WSGIEnvironment) -> webob.Response:
         response = super().respond(environ)

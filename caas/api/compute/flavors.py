@@ -29,13 +29,26 @@ _CREATE = common.request(
     common.obj(
         {
             "name": common.NAME,
-            "id": {"type": ["string", "number", "null"]},
+            "id": {
+                "type": ["string", "number", "null"],
+                "minLength": 1,
+                "maxLength": 255,
+                "pattern": r"^(?! )[a-zA-Z0-9. _-]+(?<! )\Z",
+                "x-must": "have letters, digits, '.', '_', '-' and blanks "
+                "between only",
+            },
             "ram": common.count(1, 2147483647),
             "vcpus": common.count(1, 2147483647),
             "disk": common.count(0, 2147483647),
             "OS-FLV-EXT-DATA:ephemeral": common.count(0, 2147483647),
             "swap": common.count(0, 2147483647),
-            "rxtx_factor": {"type": ["number", "string"]},
+            "rxtx_factor": {
+                "type": ["number", "string"],
+                "pattern": r"^[0-9]+(\.[0-9]+)?\Z",
+                "x-must": "be a number",
+                "exclusiveMinimum": 0,
+                "maximum": 3.40282e38,
+            },
             "os-flavor-access:is_public": common.BOOLEAN,
             "description": Part(common.DESCRIPTION, since=55),
         },
@@ -165,10 +178,10 @@ def _id(value: Any) -> str | None:
     if value in (None, "auto"):
         return None
     text = str(value)
-    if not text or len(text) > 36 or not text.isprintable() or "/" in text:
+    if len(text) > 36:
         raise exception.BadRequest(
             "Invalid input for field/attribute id. It must have 36 characters "
-            "at most, and no slash."
+            "at most."
         )
     return text
 

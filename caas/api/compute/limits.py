@@ -7,20 +7,13 @@ from caas import exception
 from caas.api.compute.operation import Answer, Call, route
 from caas.api.compute.schemas import common
 from caas.api.compute.schemas.common import boolean, integer
+from caas.api.compute.words import QUOTAS
 from caas.core import quotas
 from caas.core.sets import MAX_METADATA
 from caas.model import inputs
 from caas.model.quotas import Quota, Usage
 
 _SETS = "/os-quota-sets/{quota_project}"
-#: Nova's names of what we limit, with how many of ours make one.
-_OURS = {
-    "instances": ("sets", 1),
-    "cores": ("millicpus", 1000),
-    "ram": ("memory_mb", 1),
-    "server_groups": ("server_groups", 1),
-    "server_group_members": ("server_group_members", 1),
-}
 #: What Nova limits and we do not, and up to which microversion it says so.
 _NO_LIMIT = {
     "fixed_ips": 35,
@@ -41,7 +34,7 @@ _UPDATE = common.request(
     common.obj(
         {
             **dict.fromkeys(
-                (*_OURS, *_NO_LIMIT, *_PERSONALITY, "metadata_items"), LIMIT
+                (*QUOTAS, *_NO_LIMIT, *_PERSONALITY, "metadata_items"), LIMIT
             ),
             "key_pairs": LIMIT,
             "force": common.BOOLEAN,
@@ -77,7 +70,7 @@ def named(call: Call, quota: Quota) -> dict[str, Usage]:
             _part(quota.resources[own].limit, size),
             -(-quota.resources[own].used // size),
         )
-        for name, (own, size) in _OURS.items()
+        for name, (own, size) in QUOTAS.items()
     }
     minor = call.version.minor
     found["key_pairs"] = Usage(call.deps.keypairs_limit, 0)
@@ -144,14 +137,14 @@ def own_limits(asked: dict[str, Any]) -> dict[str, int]:
 
     :raises BadRequest: there are some that we do not limit.
     """
-    other = sorted(set(asked) - set(_OURS) - {"force", "tenant_id"})
+    other = sorted(set(asked) - set(QUOTAS) - {"force", "tenant_id"})
     if other:
         raise exception.BadRequest(
             f"Quotas of {', '.join(other)} are not supported for container "
-            f"sets; there are those of {', '.join(_OURS)}."
+            f"sets; there are those of {', '.join(QUOTAS)}."
         )
     wanted = {}
-    for name, (own, size) in _OURS.items():
+    for name, (own, size) in QUOTAS.items():
         if name in asked:
             value = integer(asked[name])
             wanted[own] = value if value < 0 else value * size
@@ -162,7 +155,7 @@ def _check_used(call: Call, asked: dict[str, Any]) -> None:
     """:raises BadRequest: more is used already; who means it, forces it."""
     quota = quotas.get(call.deps, call.ctx, call.target.project_id)
     found = named(call, quota)
-    for name in _OURS:
+    for name in QUOTAS:
         limit = integer(asked.get(name, -1))
         used = found[name].used
         if 0 <= limit < used:

@@ -18,7 +18,7 @@ _OWN = {
         "reference",
         "version",
     ),
-    "wanted",
+    *("wanted", "words"),
 }
 
 

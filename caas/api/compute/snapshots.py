@@ -51,7 +51,7 @@ def _make(
     asked: dict[str, Any],
     backup: snapshots.Backup | None,
 ) -> str:
-    item = expect(call, verb, *_ALLOWED)
+    item = expect(call, verb, *_ALLOWED, changes=False)
     try:
         return snapshots.snapshot(
             call.deps,

@@ -1,5 +1,6 @@
 """Tags of servers."""
 
+import urllib.parse
 from typing import Any
 
 from caas import exception
@@ -86,7 +87,8 @@ def put(call: Call) -> Answer:
     if tag in sets.tags(call.deps, call.target):
         return Answer(None, status=204)
     sets.change_tags(call.deps, call.ctx, call.target, add=[tag])
-    url = f"{call.url}/servers/{call.target.id}/tags/{tag}"
+    name = urllib.parse.quote(tag, safe="")
+    url = f"{call.url}/servers/{call.target.id}/tags/{name}"
     return Answer(None, headers={"Location": url})
 
 

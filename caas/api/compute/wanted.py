@@ -8,13 +8,11 @@ from caas import exception
 from caas.api.compute import template
 from caas.api.compute.operation import Call, forbidden
 from caas.api.compute.schemas.common import integer
+from caas.api.compute.schemas.servers import ENV, VARIABLE
 from caas.core import hosts
 from caas.core.sets import MAX_METADATA
 from caas.model import hints
 from caas.model.query import Query
-
-#: Pairs of metadata with such keys are variables of the containers.
-ENV = "caas_env_"
 
 #: Scheduler hints that mean something to Nova and nothing here, and why.
 _NO_HINTS = {
@@ -26,6 +24,7 @@ _NO_HINTS = {
     "target_cell": "there are no cells",
 }
 _NAME = re.compile(r"[^a-z0-9]+")
+_ENV = re.compile(rf"{ENV}(?P<name>{VARIABLE})")
 
 
 def of_request(call: Call) -> dict[str, Any]:
@@ -95,11 +94,14 @@ def handed(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def env_of(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Variables that metadata give the containers."""
+    """Variables that metadata give the containers.
+
+    What names none was not given by this API, which refuses it.
+    """
     return {
-        key.removeprefix(ENV): value
+        found["name"]: value
         for key, value in metadata.items()
-        if key.startswith(ENV)
+        if (found := _ENV.match(key))
     }
 
 
@@ -124,10 +126,15 @@ def _boots(asked: dict[str, Any]) -> str:
     """The image of the server: what it names, or that of the device it boots
     from.
     """
-    for each in asked.get("block_device_mapping_v2") or []:
+    for each in _devices(asked, "block_device_mapping_v2"):
         if not asked.get("imageRef") and str(each.get("boot_index")) == "0":
             return each.get("uuid") or each.get("image_id") or ""
     return asked.get("imageRef") or ""
+
+
+def _devices(asked: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Those that it is to have: of others the request says so."""
+    return [each for each in asked.get(key) or [] if not each.get("no_device")]
 
 
 def _containers(
@@ -150,12 +157,12 @@ def _containers(
         disk_index = max(each.get("index", 0) for each in found)
     elif image:
         found.append({"name": "main", "image": image, "index": 0})
-    if asked.get("block_device_mapping"):
+    if _devices(asked, "block_device_mapping"):
         raise exception.BadRequest(
             "Block Device Mapping is Invalid: volumes are not supported for "
             "container sets; use block_device_mapping_v2 with images."
         )
-    for each in asked.get("block_device_mapping_v2") or []:
+    for each in _devices(asked, "block_device_mapping_v2"):
         source = each.get("source_type")
         if source == "blank":
             # the volume of the set, which its flavor gives it

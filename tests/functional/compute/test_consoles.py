@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from caas.store.engine import utcnow
-from caas.store.tables import sessions
+from caas.store.tables import hosts, sessions, sets
 from tests.functional.compute.driver import ADMIN, Compute
 
 
@@ -132,3 +132,30 @@ def test_policy_may_want_a_record(compute: Compute, server: str) -> None:
     ident = console["url"].partition("#")[2].partition(":")[0]
     native = compute.service.request("GET", f"/v1/sessions/{ident}").json
     assert native["session"]["recorded"] is True
+
+
+def test_diagnostics_when_nobody_answers(
+    compute: Compute, server: str
+) -> None:
+    """It is the host that is said to be away, whatever is asked of it."""
+    path = f"/servers/{server}/diagnostics"
+    ago = utcnow() - datetime.timedelta(hours=1)
+    with compute.service.store.writer() as conn:
+        conn.execute(hosts.update().values(last_seen=ago))
+    gone = f"The host of instance {server} has not reported since"
+    assert compute.refused(503, "GET", path).startswith(gone)
+    compute.do(server, "os-stop")
+    assert compute.refused(503, "GET", path).startswith(gone)
+    with compute.service.store.writer() as conn:
+        conn.execute(
+            sets.update().values(
+                phase="stopped", seen_revision=sets.c.revision
+            )
+        )
+    assert compute.refused(409, "GET", path) == (
+        f"Cannot 'get_diagnostics' instance {server} while it is in power "
+        "state shutdown"
+    )
+    new = compute.create()
+    said = compute.refused(409, "GET", f"/servers/{new}/diagnostics")
+    assert said == f"Instance {new} is not ready"

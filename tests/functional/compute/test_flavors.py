@@ -39,6 +39,30 @@ def act(compute: Compute, action: str, project: str, **how: Any) -> Any:
     )
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "a\u200bb"},
+        {"id": "a/b"},
+        {"id": "a\n"},
+        {"rxtx_factor": "abc"},
+        {"rxtx_factor": "0"},
+        {"rxtx_factor": 0},
+        {"rxtx_factor": "1" + "0" * 39},
+        {"ram": "0"},
+        {"vcpus": "2147483648"},
+    ],
+)
+def test_what_is_refused(compute: Compute, changes: dict[str, Any]) -> None:
+    body = {"flavor": {**BIG, **changes}}
+    said = compute.refused(400, "POST", "/flavors", body, token=ADMIN)
+    assert said.startswith("Invalid input for field/attribute flavor.")
+
+
+def test_numbers_may_be_strings(compute: Compute) -> None:
+    assert make(compute, ram="128", rxtx_factor="1.5")["ram"] == 128
+
+
 def test_who_sees_private_flavors(compute: Compute, private: str) -> None:
     assert "big" not in names(compute)
     assert "big" in names(compute, "?is_public=None")

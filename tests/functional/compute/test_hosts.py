@@ -154,7 +154,12 @@ def test_aggregates_that_are_refused(compute: Compute, host: str) -> None:
     make(compute, "b")
     body = {"aggregate": {"name": "b"}}
     compute.refused(409, "PUT", path, body, **HOW)
-    for wrong in ({}, {"name": " "}, {"availability_zone": "a:b"}):
+    for wrong in (
+        {},
+        {"name": " "},
+        {"name": " a"},
+        {"availability_zone": "a:b"},
+    ):
         compute.refused(400, "PUT", path, {"aggregate": wrong}, **HOW)
     body = {"aggregate": {"availability_zone": None}}
     compute.refused(400, "PUT", path, body, **HOW)

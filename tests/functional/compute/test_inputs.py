@@ -343,3 +343,20 @@ def test_no_network(cloud: Compute) -> None:
     for item in (server, other):
         cloud.ok("DELETE", f"/servers/{item}")
         cloud.wait(item, "DELETED")
+
+
+def test_variables_that_are_none(compute: Compute) -> None:
+    server = compute.create(metadata={"caas_env_A": "1"})
+    compute.service.place(server)
+    path = f"/servers/{server}/metadata"
+    wrong = {"caas_env_": "1"}
+    action = {"rebuild": {"imageRef": compute.image, "metadata": wrong}}
+    for method, where, body in (
+        ("POST", path, {"metadata": wrong}),
+        ("PUT", path, {"metadata": wrong}),
+        ("PUT", f"{path}/caas_env_", {"meta": wrong}),
+        ("POST", f"/servers/{server}/action", action),
+    ):
+        said = compute.refused(400, method, where, body)
+        assert "the name of a variable after 'caas_env_'" in said
+    assert compute.get(server)["metadata"] == {"caas_env_A": "1"}

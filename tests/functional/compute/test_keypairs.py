@@ -15,6 +15,9 @@ from tests.functional.compute.driver import Compute
         ("2.92", "a.b@c", 201),
         ("2.92", "a/b", 400),
         ("2.92", "a\n", 400),
+        ("2.92", "...", 201),
+        ("2.92", ".", 400),
+        ("2.92", "..", 400),
     ],
 )
 def test_names(compute: Compute, version: str, name: str, status: int) -> None:
@@ -27,3 +30,14 @@ def test_names(compute: Compute, version: str, name: str, status: int) -> None:
         path = f"/os-keypairs/{name.replace(' ', '%20')}"
         found = compute.ok("GET", path, version=version)["keypair"]
         assert found["name"] == name
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_names_that_mean_something_in_paths(
+    compute: Compute, name: str
+) -> None:
+    said = compute.service.request(
+        "POST", "/v1/keypairs", {"keypair": {"name": name}}
+    )
+    assert said.status_int == 400
+    assert "cannot be named" in said.json["error"]["message"]

@@ -39,7 +39,10 @@ def test_quotas_of_a_project(compute: Compute) -> None:
     # and they hold
     compute.create(max_count=2)
     said = compute.refused(403, "POST", "/servers", compute.request())
-    assert said.startswith("Quota exceeded") or "quota" in said
+    assert said == (
+        "Quota exceeded for instances: Requested 1, but already used 2 of 2 "
+        "instances"
+    )
     detail = limits(compute, f"{SET}/detail")
     assert detail["instances"] == {"limit": 2, "in_use": 2, "reserved": 0}
     assert detail["cores"] == {"limit": 3, "in_use": 2, "reserved": 0}

@@ -134,6 +134,12 @@ def test_the_api_without_versions(compute: Compute) -> None:
     assert "/compute/v2/servers/" in made["links"][0]["href"]
     shown = compute.ok("GET", f"/servers/{made['id']}", root="/compute/v2")
     assert "locked" not in shown["server"]
+    body = compute.request(name=" old ", networks=None)
+    compute.refused(400, "POST", "/servers", body, version="2.1")
+    made = compute.ok("POST", "/servers", body, root="/compute/v2")["server"]
+    assert compute.get(made["id"])["name"] == "old"
+    body = compute.request(name="  ", networks=None)
+    compute.refused(400, "POST", "/servers", body, root="/compute/v2")
 
 
 REQUEST_ID = re.compile(r"req-[0-9a-f-]{36}")
@@ -147,6 +153,7 @@ ERRORS = [
     ("POST", "/servers", [], 400, "badRequest"),
     ("POST", "/servers", b" " * (1 << 21), 413, "overLimit"),
     ("GET", "/servers?name=%ff", None, 400, "badRequest"),
+    ("GET", "/servers/%ff", None, 400, "badRequest"),
     ("GET", "/servers?all_tenants=1", None, 403, "forbidden"),
 ]
 
@@ -171,9 +178,9 @@ def test_errors(
     }
     [ident] = ids
     assert REQUEST_ID.fullmatch(ident)
-    # what is too large comes as far as no version
+    # what is too large, or no text, comes as far as no version
     assert answer.headers.get(NEW) == (
-        None if status == 413 else "compute 2.96"
+        None if status == 413 or path.endswith("/%ff") else "compute 2.96"
     )
 
 

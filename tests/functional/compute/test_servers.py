@@ -113,15 +113,28 @@ REFUSED = [
     ({"flavorRef": None}, "Invalid input for field/attribute server."),
     ({"name": ""}, "Invalid input for field/attribute server.name."),
     ({"name": " x"}, "Invalid input"),
+    ({"name": "a\u200bb"}, "printable characters"),
+    ({"name": "a\u2028b"}, "printable characters"),
+    ({"name": "\U0001f40b"}, "printable characters"),
+    ({"description": "a\nb"}, "printable characters"),
+    ({"security_groups": [{"name": " default"}]}, "Invalid input"),
     ({"nonsense": 1}, "Invalid input for field/attribute server."),
     ({"networks": "some"}, "Invalid input for field/attribute networks."),
     ({"networks": [{"uuid": NOWHERE}]}, "networks"),
     ({"user_data": "-"}, "Invalid user_data"),
     ({"tags": ["a,b"]}, "Invalid input"),
     ({"tags": ["a", "a "]}, "Invalid input"),
+    ({"tags": ["a\n"]}, "no control characters"),
     ({"tags": ["a"] * 51}, "Invalid input"),
+    ({"trusted_image_certificates": [1]}, "must be a string"),
+    ({"trusted_image_certificates": []}, "at least 1 item"),
+    ({"trusted_image_certificates": ["a", "a"]}, "twice"),
     ({"metadata": {"a": 1}}, "Invalid input"),
     ({"metadata": {"a/b": "1"}}, "Invalid input"),
+    ({"metadata": {"a\n": "1"}}, "Invalid input"),
+    ({"metadata": {"caas_env_": "1"}}, "the name of a variable after"),
+    ({"metadata": {"caas_env_1": "1"}}, "the name of a variable after"),
+    ({"metadata": {"caas_env_A:B": "1"}}, "the name of a variable after"),
     ({"personality": []}, "Invalid input"),
 ]
 
@@ -139,7 +152,11 @@ def test_what_is_refused_makes_nothing(
 def test_too_many(compute: Compute) -> None:
     compute.service.request("PUT", "/v1/quotas/p1", {"quota": {"sets": 2}})
     body = compute.request(min_count=3)
-    assert "uota" in compute.refused(403, "POST", "/servers", body)
+    said = compute.refused(403, "POST", "/servers", body)
+    assert said == (
+        "Quota exceeded for instances: Requested 3, but already used 0 of 2 "
+        "instances"
+    )
     body = compute.request(metadata={str(n): "" for n in range(129)})
     compute.refused(403, "POST", "/servers", body)
     body = compute.request(min_count=1, max_count=3)
@@ -353,6 +370,10 @@ def test_tags(compute: Compute) -> None:
     compute.ok("DELETE", path)
     assert compute.ok("GET", path) == {"tags": []}
     compute.refused(400, "PUT", f"{path}/{'x' * 61}")
+    compute.refused(400, "PUT", f"{path}/a%0A")
+    put = compute.ask("PUT", f"{path}/%E8%88%B9%201")
+    assert put.headers["Location"].endswith("/tags/%E8%88%B9%201")
+    assert compute.ok("GET", path) == {"tags": ["船 1"]}
     compute.ok("PUT", path, {"tags": [str(n) for n in range(50)]})
     compute.refused(400, "PUT", f"{path}/more")
 

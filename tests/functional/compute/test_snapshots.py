@@ -110,10 +110,23 @@ def test_refused(compute: Compute, server: str) -> None:
         409, "POST", f"/servers/{new}/action", {"createImage": {"name": "a"}}
     )
     assert said.startswith(f"Cannot 'createImage' instance {new} while it is")
-    compute.do(server, "lock", None)
-    said = compute.refused(409, "POST", path, {"createImage": {"name": "a"}})
-    assert said == f"Instance {server} is locked"
     assert [i.name for i in compute.service.glance.images] == ["server:1"]
+
+
+@pytest.mark.parametrize(
+    ("action", "more"),
+    [
+        ("createImage", {}),
+        ("createBackup", {"backup_type": "daily", "rotation": 1}),
+    ],
+)
+def test_of_what_is_locked(
+    compute: Compute, server: str, action: str, more: dict[str, Any]
+) -> None:
+    """Locks are against changes, of which this is none."""
+    compute.do(server, "lock")
+    answer = compute.act(server, action, {"name": "a", **more})
+    assert answer.json["image_id"]
 
 
 def test_nothing_is_left_when_glance_fails(

@@ -176,6 +176,55 @@ def test_vcpus_have_three_decimals(vcpus: float, good: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (5, None),
+        ("5", None),
+        ("5.5", None),
+        (0, "0 is not greater than 0"),
+        ("0", "0 is not greater than 0"),
+        (1, "1 is less than the minimum of 2"),
+        ("1", "1 is less than the minimum of 2"),
+        ("10.5", "10.5 is greater than the maximum of 10"),
+        # a pattern refuses those
+        ("many", None),
+    ],
+)
+def test_bounds_are_those_of_strings_too(
+    value: object, words: str | None
+) -> None:
+    definition = {"exclusiveMinimum": 0, "minimum": 2, "maximum": 10}
+    error = Schema(definition).error(value, "it")
+    assert error == (words and f"it: {words}.")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "description"),
+    [
+        ("a", True, True),
+        ("\u8239 \u00a0\u3000e\u0301", True, True),
+        (" a", False, True),
+        ("a\u00a0", False, True),
+        ("", True, True),
+        ("a\n", False, False),
+        ("a\x7f", False, False),
+        ("a\u200bb", False, False),
+        ("a\u2028b", False, False),
+        ("\ue000", False, False),
+        ("\U0001f40b", False, False),
+    ],
+)
+def test_printable_as_nova_has_it(
+    text: str, name: bool, description: bool
+) -> None:
+    good = [
+        Schema({"format": each}).error(text) is None
+        for each in ("nova-name", "nova-text")
+    ]
+    assert good == [name, description]
+
+
+@pytest.mark.parametrize(
     ("text", "time"),
     [
         ("2026-01-31T12:00:00Z", (2026, 1, 31, 12)),

@@ -85,13 +85,26 @@ def test_over_quota_says_what_and_leaves_nothing(world):
     assert used(world)["sets"] == 0
 
 
+def test_over_quota_has_plain_numbers(world):
+    body = {
+        "name": "vast",
+        "vcpus": 0.25,
+        "memory_mb": 6,
+        "disk_gb": 2**31 - 1,
+    }
+    flavors.create(world.deps, world.ctx, body)
+    with pytest.raises(exception.QuotaTooSmall) as caught:
+        create(world, flavor="vast", containers=BODY["containers"][:1])
+    assert "disk_gb: asked 2147483647, used 0 of " in caught.value.message
+
+
 def test_parallel_creates_never_pass_the_quota(world):
     results = []
 
     def one():
         try:
             results.extend(create(world))
-        except (exception.QuotaExceeded, exception.Conflict) as error:
+        except exception.QuotaExceeded as error:
             results.append(error)
 
     threads = [threading.Thread(target=one) for _ in range(16)]
@@ -101,7 +114,13 @@ def test_parallel_creates_never_pass_the_quota(world):
         thread.join(60)
     made = [r for r in results if not isinstance(r, Exception)]
     assert len(results) == 16
-    assert len(made) == used(world)["sets"] <= 10
+    assert len(made) == used(world)["sets"] == 10
+    # those that lost a race looked again
+    assert all(
+        "used 10 of 10" in each.message
+        for each in results
+        if isinstance(each, Exception)
+    )
 
 
 @pytest.mark.parametrize(

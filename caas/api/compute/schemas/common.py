@@ -15,19 +15,21 @@ BOOLEAN: Definition = {
 
 _YES = frozenset({"true", "1", "on", "yes"})
 
+NAME_FORMAT = "nova-name"
+
 NAME: Definition = {
     "type": "string",
     "minLength": 1,
     "maxLength": 255,
-    "pattern": r"^(?!\s)[^\x00-\x1f\x7f]*(?<!\s)\Z",
-    "x-must": "have no blanks at its ends and no control characters",
+    "format": NAME_FORMAT,
+    "x-must": "have printable characters only, and no blanks at its ends",
 }
 
 DESCRIPTION: Definition = {
     "type": ["string", "null"],
     "maxLength": 255,
-    "pattern": r"^[^\x00-\x1f\x7f]*\Z",
-    "x-must": "have no control characters",
+    "format": "nova-text",
+    "x-must": "have printable characters only",
 }
 
 METADATA: Definition = {
@@ -40,14 +42,15 @@ METADATA: Definition = {
     "additionalProperties": {"type": "string", "maxLength": 255},
 }
 
-#: Commas and slashes stand between tags, or in URLs; to some databases "a" and
-#: "a " are the same.
+#: Commas and slashes stand between tags, or in URLs, where control characters
+#: of Nova's tags are in the way; to some databases "a" and "a " are the same.
 TAG: Definition = {
     "type": "string",
     "minLength": 1,
     "maxLength": 60,
-    "pattern": r"^(?! )[^,/]*(?<! )\Z",
-    "x-must": "have no comma, no slash, and no blank at its ends",
+    "pattern": r"^(?! )[^,/\x00-\x1f\x7f]*(?<! )\Z",
+    "x-must": "have no comma, no slash, no control characters, and no blank "
+    "at its ends",
 }
 
 TAGS: Definition = {"type": "array", "items": TAG, "maxItems": 50}
@@ -60,7 +63,6 @@ def count(minimum: int, maximum: int | None = None) -> Definition:
         "pattern": r"^-?[0-9]{1,18}\Z",
         "x-must": "be an integer",
         "minimum": minimum,
-        "x-within": [minimum, maximum],
     }
     return made if maximum is None else {**made, "maximum": maximum}
 

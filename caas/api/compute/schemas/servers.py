@@ -3,6 +3,26 @@
 from caas.api.compute.operation import Part
 from caas.api.compute.schemas import common
 from caas.api.schema import Definition
+from caas.api.v1.schemas import containers
+
+#: Pairs of metadata with such keys are variables of the containers.
+ENV = "caas_env_"
+#: What may follow.
+VARIABLE: str = containers.ENV["propertyNames"]["pattern"].removeprefix("^")
+
+_METADATA: Definition = {
+    **common.METADATA,
+    "propertyNames": {
+        "allOf": [
+            common.METADATA["propertyNames"],
+            {
+                "pattern": rf"^(?!{ENV}(?!{VARIABLE}))",
+                "x-must": f"have the name of a variable after '{ENV}': "
+                "letters, digits, '_', '.', '-', and no digit first",
+            },
+        ]
+    },
+}
 
 _ADDRESS: Definition = {"type": "string", "maxLength": 45}
 
@@ -93,12 +113,20 @@ _PERSONALITY: Definition = {
     ),
 }
 
+_CERTIFICATES: Definition = {
+    "type": ["array", "null"],
+    "minItems": 1,
+    "maxItems": 50,
+    "uniqueItems": True,
+    "items": {"type": "string", "minLength": 1},
+}
+
 _SERVER: Definition = {
     "name": common.NAME,
     "imageRef": {"type": "string", "maxLength": 255},
     "flavorRef": {"type": ["string", "integer"], "minLength": 1},
     "adminPass": {"type": "string"},
-    "metadata": common.METADATA,
+    "metadata": _METADATA,
     "networks": {"type": ["array", "string"]},
     "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]},
     "accessIPv4": _ADDRESS,
@@ -118,15 +146,13 @@ _SERVER: Definition = {
         "type": "array",
         "items": {
             "type": "object",
-            "properties": {
-                "name": {"type": "string", "minLength": 1, "maxLength": 255}
-            },
+            "properties": {"name": common.NAME},
         },
     },
     "user_data": _USER_DATA,
     "description": Part(common.DESCRIPTION, since=19),
     "tags": Part(common.TAGS, since=52),
-    "trusted_image_certificates": Part({"type": ["array", "null"]}, since=63),
+    "trusted_image_certificates": Part(_CERTIFICATES, since=63),
     "host": Part(common.NAME, since=74),
     "hypervisor_hostname": Part(common.NAME, since=74),
     "hostname": Part(_HOSTNAME, since=90),
@@ -184,7 +210,7 @@ REBUILD: Definition = common.obj(
         "imageRef": {"type": "string", "minLength": 1, "maxLength": 255},
         "name": common.NAME,
         "adminPass": {"type": "string"},
-        "metadata": common.METADATA,
+        "metadata": _METADATA,
         "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]},
         "accessIPv4": _ADDRESS,
         "accessIPv6": _ADDRESS,
@@ -193,9 +219,7 @@ REBUILD: Definition = common.obj(
         "description": Part(common.DESCRIPTION, since=19),
         "key_name": Part({"type": ["string", "null"]}, since=54),
         "user_data": Part(_USER_DATA, since=57),
-        "trusted_image_certificates": Part(
-            {"type": ["array", "null"]}, since=63
-        ),
+        "trusted_image_certificates": Part(_CERTIFICATES, since=63),
         "hostname": Part(_HOSTNAME, since=90),
     },
     ["imageRef"],
@@ -292,7 +316,6 @@ CONSOLE_OUTPUT: Definition = common.obj(
             "pattern": r"^-?[0-9]{1,9}\Z",
             "x-must": "be an integer",
             "minimum": -1,
-            "x-within": [-1, None],
         }
     }
 )
@@ -309,10 +332,10 @@ LOCK: Definition = {
     "additionalProperties": False,
 }
 
-METADATA_ALL: Definition = common.request("metadata", common.METADATA)
+METADATA_ALL: Definition = common.request("metadata", _METADATA)
 
 METADATA_ONE: Definition = common.request(
-    "meta", {**common.METADATA, "minProperties": 1, "maxProperties": 1}
+    "meta", {**_METADATA, "minProperties": 1, "maxProperties": 1}
 )
 
 TAGS: Definition = common.request("tags", common.TAGS)

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from caas.api.compute.views import common
+from caas.api.compute.views import common, servers
 from caas.model.events import Event
 from caas.model.sets import Set
-from caas.model.states import SetStatus
 from caas.store.engine import utcnow
 
 #: Nova's names of what events call otherwise.
@@ -90,9 +89,8 @@ def diagnostics(
             **{f"net_{name}": value for name, value in network.items()},
         }
     since = server.launched_at or server.created_at
-    running = server.status == SetStatus.ACTIVE
     return {
-        "state": "running" if running else "paused",
+        "state": servers.POWER[servers.state(server).power],
         "driver": "docker",
         "hypervisor": "docker",
         "hypervisor_os": "linux",

@@ -30,11 +30,21 @@ from caas.store.engine import utcnow
 NETWORK = "caas"
 
 
+#: What Nova calls states of power.
+POWER = {
+    0: "pending",
+    1: "running",
+    3: "paused",
+    4: "shutdown",
+    7: "suspended",
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class State:
     """What Nova tells of where an instance is in its life.
 
-    :ivar power: 0 none, 1 running, 3 paused, 4 shut down, 7 suspended.
+    :ivar power: see :data:`POWER`.
     """
 
     status: str

@@ -116,7 +116,7 @@ def listing(
         "fields": {
             "type": "string",
             "maxLength": 1024,
-            "pattern": "^({0})(,({0}))*$".format("|".join(fields)),
+            "pattern": r"^({0})(,({0}))*\Z".format("|".join(fields)),
             "x-must": f"name keys of the objects with commas between: "
             f"{', '.join(fields)}",
             "description": "Only these keys of each object, with commas "

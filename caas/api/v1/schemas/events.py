@@ -50,7 +50,7 @@ _OF_OBJECT: dict[str, Definition] = {
     "action": {
         "type": "string",
         "maxLength": 64,
-        "pattern": r"^[a-z][a-z.-]*\*?$",
+        "pattern": r"^[a-z][a-z.-]*\*?\Z",
         "x-must": "be an action such as set.create, or what actions begin "
         "with, as set. or set.*",
         "description": "An action, or what actions begin with, with a dot "

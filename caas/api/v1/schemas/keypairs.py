@@ -9,10 +9,10 @@ NAME: Definition = {
     "type": "string",
     "minLength": 1,
     "maxLength": 255,
-    # as Nova has it, but for names that mean something in a URL
-    "pattern": r"^(?! )(?!\.{1,2}\Z)[A-Za-z0-9@._ -]*(?<! )\Z",
+    # as Nova has it
+    "pattern": r"^(?! )[A-Za-z0-9@._ -]*(?<! )\Z",
     "x-must": "have only letters without accents, digits, '@', '.', '_', '-' "
-    "and spaces, with no space at either end, and not be '.' or '..'",
+    "and spaces, with no space at either end",
 }
 
 _TYPE: Definition = {"type": "string", "enum": [SSH], "default": SSH}

@@ -82,6 +82,11 @@ def test_variables_are_in_every_container(made):
     assert containers[0]["env"] is not containers[1]["env"]
 
 
+def test_what_names_no_variable_is_none():
+    metadata = {"caas_env_": "1", "caas_env_A B": "2", "caas_env_.a-1": "3"}
+    assert wanted.env_of(metadata) == {".a-1": "3"}
+
+
 @pytest.mark.parametrize(
     ("devices", "found"),
     [
@@ -103,6 +108,14 @@ def test_variables_are_in_every_container(made):
             [("main", IMAGE, 0), ("vdb", OTHER, 1), ("vdb-1", OTHER, 2)],
         ),
         ([{"source_type": "blank"}], [("main", IMAGE, 0)]),
+        (
+            [
+                device(OTHER, boot_index=1, no_device=True),
+                {"device_name": "/dev/vdb", "no_device": "yes"},
+                device(OTHER, boot_index=2, no_device=False),
+            ],
+            [("main", IMAGE, 0), ("disk-1", OTHER, 2)],
+        ),
     ],
 )
 def test_disks_are_containers(made, devices, found):
@@ -115,9 +128,23 @@ def test_a_disk_may_be_all_there_is(made):
     assert [c["image"] for c in containers["containers"]] == [OTHER]
 
 
+def test_old_devices_that_it_is_not_to_have(made):
+    containers = made(block_device_mapping=[{"no_device": True}])["containers"]
+    assert [c["image"] for c in containers] == [IMAGE]
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
+        (
+            {
+                "imageRef": "",
+                "block_device_mapping_v2": [
+                    device(boot_index=0, no_device=True)
+                ],
+            },
+            "Invalid imageRef",
+        ),
         ({"min_count": 3, "max_count": 2}, "min_count must be"),
         ({"imageRef": ""}, "Invalid imageRef"),
         ({"block_device_mapping": [{}]}, "Block Device Mapping is Invalid"),
