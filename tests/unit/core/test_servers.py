@@ -10,8 +10,14 @@ from caas.model.states import Frozen, LockedBy, SetStatus
 from caas.store import containers as containers_store
 from caas.store import sets as store
 from caas.store import tables
-from caas.store.engine import utcnow
-from tests.unit.core.test_changes import entries, finish, get, last_event, used
+from tests.unit.core.test_changes import (
+    entries,
+    finish,
+    get,
+    last_event,
+    place,
+    used,
+)
 
 BODY = {
     "name": "shop",
@@ -37,19 +43,16 @@ def item(world):
 
 def run(world, item, phase="running"):
     """A host has done what is wanted."""
+    place(world, item)
     with world.store.writer() as conn:
         conn.execute(
             tables.sets.update()
             .where(tables.sets.c.id == item.id)
             .values(
-                host_id="h",
-                placement="placed",
-                incarnation=1,
                 seen_incarnation=1,
                 seen_revision=tables.sets.c.revision,
                 issued=tables.sets.c.revision,
                 phase=phase,
-                launched_at=utcnow(),
             )
         )
     world.told.clear()
