@@ -16,6 +16,7 @@ As in Nova, bounds of numbers are also those of strings that stand for some.
 
 import datetime
 import functools
+import ipaddress
 import posixpath
 import re
 import unicodedata
@@ -54,6 +55,18 @@ def _uuid(value: str) -> bool:
 @_format("date-time")
 def _date_time(value: str) -> bool:
     return parse_time(value) is not None
+
+
+@_format("ipv4")
+def _ipv4(value: str) -> bool:
+    ipaddress.IPv4Address(value)
+    return True
+
+
+@_format("ipv6")
+def _ipv6(value: str) -> bool:
+    ipaddress.IPv6Address(value)
+    return True
 
 
 @_format("printable")

@@ -68,8 +68,9 @@ def create(
     it is all or nothing, here and when they are placed.
 
     :param body: the ``set`` of a request, valid against its schema; besides
-        ``server_group``, the id of one, and ``hints``, as
-        :class:`caas.model.hints.Hints` has them.
+        ``server_group``, the id of one, ``hints``, as
+        :class:`caas.model.hints.Hints` has them, and ``access_ipv4`` and
+        ``access_ipv6``: addresses that are shown again, and mean nothing.
     :raises BadRequest: unknown flavor, image, key pair, server group or host,
         or something does not go together.
     :raises QuotaExceeded: the project has no room for ``min_count`` sets, or
@@ -462,6 +463,8 @@ def _build(
                 user_id=ctx.user_id or "",
                 name=name,
                 description=body.get("description") or "",
+                access_ipv4=body.get("access_ipv4", ""),
+                access_ipv6=body.get("access_ipv6", ""),
                 hostname=hostname,
                 metadata=body.get("metadata") or {},
                 flavor_id=flavor.id,
@@ -554,7 +557,8 @@ def look_again(deps: Deps, ctx: RequestContext, ids: list[str]) -> None:
 def update(
     deps: Deps, ctx: RequestContext, item: model.Set, changes: dict[str, Any]
 ) -> model.Set:
-    """Change name, description, host name or metadata (replaced as a whole).
+    """Change what it is called, where it is said to be reached, or metadata
+    (replaced as a whole).
 
     Of another host name containers are told; they have it when their infra
     container is made the next time.
@@ -566,7 +570,10 @@ def update(
         check_unlocked(ctx, item)
     values: dict[str, Any] = {
         k: changes[k]
-        for k in ("name", "description", "hostname", "metadata")
+        for k in (
+            *("name", "description", "hostname", "metadata"),
+            *("access_ipv4", "access_ipv6"),
+        )
         if k in changes
     }
     if values:

@@ -64,6 +64,8 @@ class Set:
     frozen_before: str = ""
     locked_by: str = ""
     locked_reason: str = ""
+    access_ipv4: str = ""
+    access_ipv6: str = ""
     networked: bool = True
     marked: bool = False
     has_user_data: bool = False

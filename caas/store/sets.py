@@ -120,6 +120,8 @@ def from_row(
         move_to=m["move_to"],
         frozen_before=m["frozen_before"],
         locked_by=m["locked_by"],
+        access_ipv4=m["access_ipv4"],
+        access_ipv6=m["access_ipv6"],
         locked_reason=m["locked_reason"],
         networked=m["networked"],
         marked=bool(m["marked"]),
@@ -161,6 +163,8 @@ def to_row(item: model.Set) -> dict[str, Any]:
         "name": item.name,
         "description": item.description,
         "hostname": item.hostname,
+        "access_ipv4": item.access_ipv4,
+        "access_ipv6": item.access_ipv6,
         "metadata": item.metadata,
         "flavor_id": item.flavor_id,
         "flavor_name": item.flavor_name,
@@ -286,8 +290,8 @@ def list_(
     ``not_tags_any``; ``created_at``, ``launched_at`` and ``deleted_at`` (a
     datetime, to the second, or a pattern); and patterns, regular expressions
     that are found in: the name (``pattern``), ``address``, ``hostname``,
-    ``key_name``, ``description``, ``locked_by``, ``zone``, ``node`` (as
-    ``server_host``), ``reservation``.
+    ``key_name``, ``access_ipv4``, ``access_ipv6``, ``description``,
+    ``locked_by``, ``zone``, ``node`` (as ``server_host``), ``reservation``.
 
     :param infra: False: with all containers but those.
     :raises BadRequest: a pattern is none, to the database.
@@ -489,6 +493,8 @@ _SORT: dict[str, sa.ColumnElement[Any]] = {
     "updated_at": t.c.updated_at,
     "name": t.c.name,
     "id": t.c.id,
+    "access_ipv4": t.c.access_ipv4,
+    "access_ipv6": t.c.access_ipv6,
     "availability_zone": sa.func.coalesce(_SHOWN_ZONE, ""),
     "deleted_at": sa.func.coalesce(t.c.deleted_at, _NEVER),
     "description": t.c.description,
@@ -517,6 +523,8 @@ _SORT: dict[str, sa.ColumnElement[Any]] = {
 _PATTERNS: dict[str, Any] = {
     "pattern": t.c.name.regexp_match,
     "address": t.c.address.regexp_match,
+    "access_ipv4": sa.func.nullif(t.c.access_ipv4, "").regexp_match,
+    "access_ipv6": sa.func.nullif(t.c.access_ipv6, "").regexp_match,
     "hostname": t.c.hostname.regexp_match,
     "key_name": sa.func.nullif(t.c.key_name, "").regexp_match,
     "description": sa.func.nullif(t.c.description, "").regexp_match,

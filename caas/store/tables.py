@@ -105,6 +105,9 @@ sets = sa.Table(
     # anybody can; why, in the user's words
     sa.Column("locked_by", sa.String(16), nullable=False, default=""),
     sa.Column("locked_reason", sa.String(255), nullable=False, default=""),
+    # addresses that users say it is reached at, "" for none
+    sa.Column("access_ipv4", sa.String(15), nullable=False, default=""),
+    sa.Column("access_ipv6", sa.String(45), nullable=False, default=""),
     # it is to have an address
     sa.Column("networked", sa.Boolean, nullable=False, default=True),
     # operators say that it is broken, until somebody wants something of it

@@ -130,12 +130,15 @@ class Glance:
                 if operator != "eq":
                     return 400, b""
                 want["name"] = name
+            since = want.pop("updated_at", "gte:").removeprefix("gte:")
             limit = int(want.pop("limit", "1000"))
             marker = want.pop("marker", None)
             found = [
                 image.view()
                 for image in seen
-                if not image.hidden and _matches(image.view(), want)
+                if not image.hidden
+                and _matches(image.view(), want)
+                and image.view()["created_at"] >= since
             ]
             if marker is not None:
                 ids = [image["id"] for image in found]

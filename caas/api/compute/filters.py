@@ -46,6 +46,8 @@ _OF_MEMBERS = {
 
 #: Filters that are regular expressions, by their names in the store.
 _PATTERNS = {
+    "access_ip_v4": "access_ipv4",
+    "access_ip_v6": "access_ipv6",
     "availability_zone": "zone",
     "description": "description",
     "display_description": "description",
@@ -67,8 +69,6 @@ _MOMENTS = {
 #: Expressions for what is the same for all servers: as it is shown, or as
 #: Nova keeps it; none where Nova keeps none.
 _CONSTANTS = {
-    "access_ip_v4": ("",),
-    "access_ip_v6": ("",),
     "auto_disk_config": ("AUTO", "1"),
     "config_drive": ("",),
     "ip6": (),

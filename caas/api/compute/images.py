@@ -23,6 +23,9 @@ _FILTERS = {
     "minRam": "min_ram",
     "minDisk": "min_disk",
     "status": "status",
+    "server": "instance_uuid",
+    "type": "image_type",
+    "changes-since": "updated_at",
 }
 _STATUS = {
     "active": "ACTIVE",
@@ -93,6 +96,11 @@ def _list(
     if "name" in query:
         # Glance takes what stands before a colon for an operator
         query["name"] = f"eq:{query['name']}"
+    if "updated_at" in query:
+        query["updated_at"] = f"gte:{query['updated_at']}"
+    if "instance_uuid" in query:
+        # old clients name a server by its URL
+        query["instance_uuid"] = query["instance_uuid"].rpartition("/")[2]
     size = lists.limit(call)
     query["limit"] = str(size)
     marker = call.one("marker")

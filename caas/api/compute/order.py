@@ -9,6 +9,8 @@ from caas.model.states import Ranks
 
 #: Of the store, by what Nova calls them.
 _KEYS = {
+    "access_ip_v4": "access_ipv4",
+    "access_ip_v6": "access_ipv6",
     "availability_zone": "availability_zone",
     "created_at": "created_at",
     "display_description": "description",
@@ -37,9 +39,8 @@ _RANKS: dict[str, Ranks] = {
 #: By these all servers are the same.
 _SAME = frozenset(
     {
-        *("access_ip_v4", "access_ip_v6", "auto_disk_config"),
-        *("config_drive", "kernel_id", "launch_index", "ramdisk_id"),
-        "root_device_name",
+        *("auto_disk_config", "config_drive", "kernel_id", "launch_index"),
+        *("ramdisk_id", "root_device_name"),
     }
 )
 #: Nova took these before 2.75, and never sorted by them.

@@ -1,5 +1,6 @@
 """From the request for a server to the set it means."""
 
+import ipaddress
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -68,6 +69,7 @@ def of_request(call: Call) -> dict[str, Any]:
         ).to_dict(),
         "network": "none" if asked.get("networks") == "none" else "auto",
         "hostname": _hostname(asked.get("hostname")),
+        **_access(asked),
         "min_count": minimum,
         "max_count": maximum,
         "key_name": asked.get("key_name"),
@@ -107,11 +109,26 @@ def env_of(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def words(asked: dict[str, Any]) -> dict[str, Any]:
     """What a request calls a server from now on, in the words of core."""
-    found = {k: asked[k] for k in ("name", "description") if k in asked}
+    found: dict[str, Any] = {
+        k: asked[k] for k in ("name", "description") if k in asked
+    }
     if found.get("description", "") is None:
         found["description"] = ""
     hostname = _hostname(asked.get("hostname"))
-    return found | ({"hostname": hostname} if hostname else {})
+    if hostname:
+        found["hostname"] = hostname
+    return found | _access(asked)
+
+
+def _access(asked: dict[str, Any]) -> dict[str, str]:
+    return {
+        key: str(ipaddress.ip_address(asked[name]))
+        for name, key in (
+            ("accessIPv4", "access_ipv4"),
+            ("accessIPv6", "access_ipv6"),
+        )
+        if name in asked
+    }
 
 
 def _hostname(text: str | None) -> str | None:

@@ -454,6 +454,8 @@ def test_interrupted_wait(cloud, small):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # it is ignored by what a shell has put into the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         while "Pulling." not in process.stderr.readline():
             assert process.poll() is None

@@ -9,13 +9,18 @@ from tests.functional.compute.driver import Compute
 HOW = {"version": "2.35"}
 OTHER = "u2:p2:member"
 SERVER = "5e3ff2ab-bd02-4c71-9a7f-7cf47b1d1e84"
+OTHER_SERVER = "0a0e1e3b-8f2f-4f0c-9a0e-4a54c0b3ab11"
 
 
 @pytest.fixture
 def image(compute: Compute) -> str:
     """:returns: the id of one that project p1 owns."""
     made = compute.service.image("mine:1", owner="p1")
-    made.properties = {"os": "linux", "instance_uuid": SERVER}
+    made.properties = {
+        "os": "linux",
+        "instance_uuid": SERVER,
+        "image_type": "snapshot",
+    }
     return made.id
 
 
@@ -58,6 +63,13 @@ def test_lists_of_images(compute: Compute, image: str) -> None:
         ("?status=ACTIVE", 2),
         ("?status=saving", 0),
         ("?property-os=linux", 1),
+        (f"?server={SERVER}", 1),
+        (f"?server=http://cloud/compute/v2.1/servers/{SERVER}", 1),
+        (f"?server={OTHER_SERVER}", 0),
+        ("?type=snapshot", 1),
+        ("?type=base", 0),
+        ("?changes-since=2026-11-28T12:00:00Z", 2),
+        ("?changes-since=2026-11-28T12:00:01Z", 0),
         ("?name=nothing", 0),
     ):
         found = compute.ok("GET", f"/images{query}", **HOW)["images"]

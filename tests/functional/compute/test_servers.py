@@ -437,3 +437,35 @@ def test_addresses(compute: Compute) -> None:
     assert compute.ok("GET", f"/servers/{server}/ips") == {"addresses": {}}
     compute.refused(404, "GET", f"/servers/{server}/ips/caas")
     assert "security_groups" not in compute.get(server)
+
+
+def test_access_addresses(compute: Compute) -> None:
+    """They are words: shown again, and looked for."""
+    server = compute.create(accessIPv6="2001:DB8:0::1")
+    shown = compute.get(server)
+    assert (shown["accessIPv4"], shown["accessIPv6"]) == ("", "2001:db8::1")
+    path = f"/servers/{server}"
+    changed = compute.ok("PUT", path, {"server": {"accessIPv4": "192.0.2.7"}})
+    assert changed["server"]["accessIPv4"] == "192.0.2.7"
+    shown = compute.get(server)
+    assert (shown["accessIPv4"], shown["accessIPv6"]) == (
+        *("192.0.2.7", "2001:db8::1"),
+    )
+    compute.create()
+    for query, count in (
+        ("access_ip_v4=192.0.2", 1),
+        ("access_ip_v6=.", 1),
+        ("access_ip_v4=10", 0),
+    ):
+        path = f"/servers?all_tenants=1&{query}"
+        found = compute.ok("GET", path, token=ADMIN)["servers"]
+        assert len(found) == count, query
+    for key, value in (
+        ("accessIPv4", "1.1.1.1.1.1"),
+        ("accessIPv4", ""),
+        ("accessIPv4", None),
+        ("accessIPv6", "notvalid"),
+        ("accessIPv6", "192.0.2.7"),
+    ):
+        body = {"server": {key: value}}
+        compute.refused(400, "PUT", f"/servers/{server}", body)

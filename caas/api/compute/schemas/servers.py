@@ -24,7 +24,10 @@ _METADATA: Definition = {
     },
 }
 
-_ADDRESS: Definition = {"type": "string", "maxLength": 45}
+_ACCESS: Definition = {
+    "accessIPv4": {"type": "string", "format": "ipv4"},
+    "accessIPv6": {"type": "string", "format": "ipv6"},
+}
 
 _IDS: Definition = {
     "type": ["string", "array"],
@@ -129,8 +132,7 @@ _SERVER: Definition = {
     "metadata": _METADATA,
     "networks": {"type": ["array", "string"]},
     "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]},
-    "accessIPv4": _ADDRESS,
-    "accessIPv6": _ADDRESS,
+    **_ACCESS,
     "personality": Part(_PERSONALITY, until=56),
     "availability_zone": common.NAME,
     "block_device_mapping": {"type": "array", "items": {"type": "object"}},
@@ -178,8 +180,7 @@ UPDATE: Definition = common.request(
         {
             "name": common.NAME,
             "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]},
-            "accessIPv4": _ADDRESS,
-            "accessIPv6": _ADDRESS,
+            **_ACCESS,
             "description": Part(common.DESCRIPTION, since=19),
             "hostname": Part(_HOSTNAME, since=90),
         }
@@ -212,8 +213,7 @@ REBUILD: Definition = common.obj(
         "adminPass": {"type": "string"},
         "metadata": _METADATA,
         "OS-DCF:diskConfig": {"enum": ["AUTO", "MANUAL"]},
-        "accessIPv4": _ADDRESS,
-        "accessIPv6": _ADDRESS,
+        **_ACCESS,
         "personality": Part(_PERSONALITY, until=56),
         "preserve_ephemeral": common.BOOLEAN,
         "description": Part(common.DESCRIPTION, since=19),

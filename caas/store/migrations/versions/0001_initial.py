@@ -354,6 +354,8 @@ def upgrade() -> None:
         sa.Column("move_to", sa.String(length=255), nullable=False),
         sa.Column("locked_by", sa.String(length=16), nullable=False),
         sa.Column("locked_reason", sa.String(length=255), nullable=False),
+        sa.Column("access_ipv4", sa.String(length=15), nullable=False),
+        sa.Column("access_ipv6", sa.String(length=45), nullable=False),
         sa.Column("networked", sa.Boolean(), nullable=False),
         sa.Column("marked", sa.Boolean(), nullable=False),
         sa.Column("has_user_data", sa.Boolean(), nullable=False),
