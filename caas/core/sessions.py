@@ -206,7 +206,8 @@ def output(
 ) -> str:
     """The last lines that the containers of a set have written.
 
-    :param lines: of all of them, None for all within :data:`OUTPUT`.
+    :param lines: of all of them, without the end of the last one; None for all
+        within :data:`OUTPUT`.
     :raises CaasError: as :func:`create`, and whatever the host says.
     """
     host = _way(deps, ctx, item, None, Verb.LOGS)
@@ -218,10 +219,11 @@ def output(
         request_id=ctx.request_id or "",
     )
     found = deps.agents.read(host.name, host.facts["streams"], ask, OUTPUT)
-    text = found.decode(errors="replace").splitlines(keepends=True)
-    return "".join(
-        text if lines is None else text[max(0, len(text) - lines) :]
-    )
+    text = found.decode(errors="replace")
+    if lines is None:
+        return text
+    parts = text.removesuffix("\n").split("\n")
+    return "\n".join(parts[max(0, len(parts) - lines) :])
 
 
 def _container(

@@ -13,6 +13,7 @@ import platform
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from typing import IO
 
 import cloud
@@ -70,7 +71,10 @@ def layer(busybox: pathlib.Path) -> bytes:
 
 
 def write_archive(
-    busybox: pathlib.Path, file: IO[bytes], image: str = NAME
+    busybox: pathlib.Path,
+    file: IO[bytes],
+    image: str = NAME,
+    command: Sequence[str] = COMMAND,
 ) -> None:
     """:param image: its name, by which one differs from another."""
     content = layer(busybox)
@@ -83,7 +87,7 @@ def write_archive(
             "created": EPOCH,
             "config": {
                 "Env": ["PATH=/bin"],
-                "Cmd": COMMAND,
+                "Cmd": list(command),
                 "WorkingDir": "/",
             },
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{name}"]},

@@ -45,7 +45,9 @@ FILTERS = (
 )
 
 #: What there is to start servers from, the second made of the same bytes.
-IMAGES = (image.NAME, "tempest:1")
+IMAGES = ("tempest:1", image.NAME)
+#: Tests look for some lines on the console.
+COMMAND = [*image.COMMAND[:-1], f"seq 20; {image.COMMAND[-1]}"]
 FLAVORS = ("c1.tiny", "c1.small")
 
 
@@ -93,8 +95,8 @@ def accounts(url: str) -> list[dict[str, object]]:
 def images(keystone: str, busybox: pathlib.Path) -> list[str]:
     """Ids of the images, which are there once archives have become such."""
     with tempfile.TemporaryFile() as archive:
-        image.write_archive(busybox, archive, IMAGES[1])
-        image.upload(keystone, archive, IMAGES[1])
+        image.write_archive(busybox, archive, IMAGES[0], COMMAND)
+        image.upload(keystone, archive, IMAGES[0])
     caas = cloud.api(keystone, "caas")
     for _ in range(300):
         found = {

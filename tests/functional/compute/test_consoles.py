@@ -159,3 +159,31 @@ def test_diagnostics_when_nobody_answers(
     new = compute.create()
     said = compute.refused(409, "GET", f"/servers/{new}/diagnostics")
     assert said == f"Instance {new} is not ready"
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"),
+    [
+        (None, "one\ntwo\nthree\n"),
+        (-1, "one\ntwo\nthree\n"),
+        (2, "two\nthree"),
+        ("2", "two\nthree"),
+        (9, "one\ntwo\nthree"),
+        (0, ""),
+    ],
+)
+def test_output(
+    compute: Compute,
+    server: str,
+    monkeypatch: pytest.MonkeyPatch,
+    length: int | str | None,
+    shown: str,
+) -> None:
+    """As many lines as are asked for, by the count of who splits them."""
+    monkeypatch.setattr(
+        "caas.core.deps.NoAgents.read",
+        lambda *args: b"one\ntwo\n\0three\n",
+    )
+    asked = {} if length is None else {"length": length}
+    answer = compute.act(server, "os-getConsoleOutput", asked)
+    assert answer.json == {"output": shown}
