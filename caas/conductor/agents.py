@@ -313,14 +313,20 @@ class _Intake:
         """Free what is gone; end the sets of which nothing is left."""
         claims.release(self._conn, self._host.id, gone)
         ids = {set_id for set_id, _ in gone}
+        left = claims.of_sets(self._conn, ids)
         over = set()
         past = set()
-        for set_id in ids - claims.of_sets(self._conn, ids).keys():
+        for set_id in ids:
             item = self._seen.get(set_id)
             if item is None or item.ended:
                 # by force, while the host still had it
-                past.add(set_id)
-            elif item.desired == Desired.DELETED:
+                if set_id not in left:
+                    past.add(set_id)
+            elif item.desired == Desired.DELETED and not any(
+                # what a lost host has of another one does not count
+                incarnation == item.incarnation
+                for incarnation, _ in left.get(set_id, ())
+            ):
                 over.add(set_id)
         ended = sets.tombstone(self._conn, over, self._now) if over else set()
         if past:

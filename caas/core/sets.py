@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import re
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -727,10 +727,12 @@ def lock(
     operators when somebody of another project locks it.
     """
     owner = item.project_id == ctx.project_id
-    if item.locked and owner:
-        return item
     by = LockedBy.OWNER if owner else LockedBy.ADMIN
-    return _lock(deps, ctx, item, "set.lock", by, reason)
+
+    def decide(found: model.Set) -> bool:
+        return not (found.locked and owner)
+
+    return _lock(deps, ctx, item, "set.lock", by, reason, decide)
 
 
 def unlock(deps: Deps, ctx: RequestContext, item: model.Set) -> model.Set:
@@ -738,18 +740,21 @@ def unlock(deps: Deps, ctx: RequestContext, item: model.Set) -> model.Set:
 
     :raises Forbidden: operators locked it, and the user is none.
     """
-    if not item.locked:
-        return item
     owner = item.project_id == ctx.project_id
-    mine = owner and item.locked_by == LockedBy.OWNER
-    if not (mine or ctx.over_locks()):
-        raise exception.Forbidden(
-            f"Set {item.id} was locked by an operator; only operators can "
-            "unlock it."
-        )
-    return _lock(deps, ctx, item, "set.unlock", "", "")
+
+    def decide(found: model.Set) -> bool:
+        mine = owner and found.locked_by == LockedBy.OWNER
+        if found.locked and not (mine or ctx.over_locks()):
+            raise exception.Forbidden(
+                f"Set {item.id} was locked by an operator; only operators can "
+                "unlock it."
+            )
+        return found.locked
+
+    return _lock(deps, ctx, item, "set.unlock", "", "", decide)
 
 
+@retry
 def _lock(
     deps: Deps,
     ctx: RequestContext,
@@ -757,8 +762,17 @@ def _lock(
     action: str,
     by: str,
     reason: str,
+    decide: Callable[[model.Set], bool],
 ) -> model.Set:
+    """:param decide: whether to, by what is written, which nobody changes
+    meanwhile.
+    """
     with deps.store.writer() as conn:
+        found = store.hold(conn, item.id)
+        if found is None:
+            raise exception.NotFound(f"There is no set with the id {item.id}.")
+        if not decide(found):
+            return found
         store.describe(
             conn, item.id, {"locked_by": by, "locked_reason": reason}
         )
@@ -773,7 +787,7 @@ def _lock(
                 reason=reason,
             ),
         )
-    return dataclasses.replace(item, locked_by=by, locked_reason=reason)
+    return dataclasses.replace(found, locked_by=by, locked_reason=reason)
 
 
 def check_in_place(item: model.Set, *, shelved: bool = False) -> None:
@@ -992,15 +1006,29 @@ def host_is_down(deps: Deps, item: model.Set) -> bool:
     return item.host_forced_down or alive == HostStatus.DOWN
 
 
+def _host_is_lost(deps: Deps, item: model.Set) -> bool:
+    """Its host is down, and not only because nobody has listened to hosts.
+
+    Operators say so, or another host has reported since.
+    """
+    if not host_is_down(deps, item):
+        return False
+    if item.host_forced_down or item.host_last_seen is None:
+        return True
+    silence = datetime.timedelta(seconds=deps.heartbeat_timeout)
+    with deps.store.reader() as conn:
+        return hosts.heard(conn, item.host_last_seen + silence)
+
+
 def delete(deps: Deps, ctx: RequestContext, item: model.Set) -> model.Set:
-    """Remove it with its volume; forget it if its host is down.
+    """Remove it with its volume; forget it if its host is lost.
 
     Asking twice is no error.
 
     :raises Conflict: it is locked.
     """
     check_unlocked(ctx, item, binned=True)
-    if host_is_down(deps, item):
+    if _host_is_lost(deps, item):
         reason = "Its host is down, and removes it when it is back."
         return _forget(deps, ctx, item, "set.delete", reason)
     if item.desired == Desired.DELETED:

@@ -1,5 +1,6 @@
 """Hosts: the queries of the API side, where operators enable and disable."""
 
+import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -83,6 +84,14 @@ def force_down(conn: sa.Connection, host_id: str, down: bool) -> None:
         .where(t.c.id == host_id)
         .values(forced_down=down, updated_at=utcnow())
     )
+
+
+def heard(conn: sa.Connection, after: datetime.datetime) -> bool:
+    """Whether any host has reported after a time."""
+    found = conn.execute(
+        sa.select(t.c.id).where(t.c.last_seen > after).limit(1)
+    )
+    return found.first() is not None
 
 
 def delete(conn: sa.Connection, host_id: str) -> bool:

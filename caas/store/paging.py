@@ -19,7 +19,7 @@ def page(
 ) -> sa.Select[Any]:
     """Add order, place after the marker, and limit to a select.
 
-    Rows are ordered by the sort keys, then by id in the direction of the last
+    Rows are ordered by the sort keys, then by id in the direction of the first
     one, so that pages neither overlap nor leave anything out while the sort
     keys do not change.
 
@@ -31,7 +31,7 @@ def page(
     columns = [_column(sort_columns, key) for key, _ in keys]
     columns.append(table.c.id)
     ascending = [direction == "asc" for _, direction in keys]
-    ascending.append(ascending[-1])
+    ascending.append(ascending[0])
     if query.marker is not None:
         mark = (
             sa.select(*columns)
@@ -73,17 +73,12 @@ def _after(
     values: Sequence[Any],
 ) -> sa.ColumnElement[bool]:
     """What comes after a row with these values: of the columns that differ
-    the first decides.
-
-    It is flat, as the parser of SQLite stands little depth.
-    """
-    steps = list(zip(columns, ascending, values, strict=True))
-    return sa.or_(
-        *(
-            sa.and_(
-                *(before == same for before, _, same in steps[:place]),
-                column > value if up else column < value,
-            )
-            for place, (column, up, value) in enumerate(steps)
-        )
+    the first decides."""
+    column, value = columns[0], values[0]
+    after: sa.ColumnElement[bool] = (
+        column > value if ascending[0] else column < value
     )
+    if len(columns) == 1:
+        return after
+    rest = _after(columns[1:], ascending[1:], values[1:])
+    return sa.or_(after, sa.and_(column == value, rest))

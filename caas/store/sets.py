@@ -564,6 +564,16 @@ _FILTERS: dict[str, Any] = {
 _REGEXPS = frozenset({*_PATTERNS, "created_at", "launched_at", "deleted_at"})
 
 
+def hold(conn: sa.Connection, set_id: str) -> model.Set | None:
+    """The set, which nobody changes until the transaction has ended."""
+    conn.execute(
+        t.update()
+        .where(t.c.id == set_id, t.c.deleted_at.is_(None))
+        .values(locked_by=t.c.locked_by)
+    )
+    return get(conn, set_id)
+
+
 def describe(conn: sa.Connection, set_id: str, values: dict[str, Any]) -> None:
     """Change name, description or metadata: no new revision.
 
@@ -1008,6 +1018,7 @@ def change(
             "change_action": action,
             "change_from": {
                 **item.content.to_dict(),
+                **({"desired": item.desired.value} if start else {}),
                 "removed": {
                     c.id: dataclasses.asdict(c.asked)
                     for c in item.containers
@@ -1105,9 +1116,14 @@ def unchange(
 ) -> bool:
     """Take a change back, as a new revision, and keep why.
 
+    It is stopped again if it was, and nobody has asked for something since.
+
     :param item: with its containers.
     :returns: False when the set was changed meanwhile.
     """
+    desired = item.desired.value
+    if item.revision == item.change_revision:
+        desired = item.change_from.get("desired", desired)
     done = conn.execute(
         t.update()
         .where(
@@ -1122,6 +1138,7 @@ def unchange(
             **_CONFIRMED,
             # what is put back ran well before
             monitor=0,
+            desired=desired,
             revision=t.c.revision + 1,
             failure=failure,
             updated_at=now,

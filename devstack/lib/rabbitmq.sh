@@ -32,7 +32,7 @@ claim_broker() {
     port_open "$EPMD_PORT" || return 0
     # What is not installed yet cannot be asked.
     command -v epmd >/dev/null || return 0
-    names=$(epmd -names 2>/dev/null) ||
+    names=$(timeout 10 epmd -names 2>/dev/null) ||
         fail "Port $EPMD_PORT, where Erlang's epmd should listen, is taken by another program ($(port_owner "$EPMD_PORT")). RabbitMQ cannot be started without it; stop that."
     [[ $names != *"name $QUICKSTART_NAME-quickstart at port"* ]] ||
         fail "The broker of another stack runs that is named $QUICKSTART_NAME, too. Stop that one, or set QUICKSTART_NAME to another name."

@@ -245,9 +245,7 @@ def _as_legacy(value: Any, schema: Any) -> Any:
     """As /v2 always took bodies: what it does not know is not there, nor are
     blanks around names."""
     if isinstance(value, str) and isinstance(schema, dict):
-        return (
-            value.strip(" ") if schema.get("format") == NAME_FORMAT else value
-        )
+        return value.strip() if schema.get("format") == NAME_FORMAT else value
     if isinstance(value, dict) and isinstance(schema, dict):
         known = schema.get("properties")
         if known is None or schema.get("additionalProperties") is not False:

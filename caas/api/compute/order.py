@@ -56,6 +56,10 @@ _IGNORED = frozenset(
 )
 _KNOWN = _KEYS.keys() | _RANKS.keys() | _SAME
 _OF_OPERATORS = ("host", "node")
+#: Of all keys, and of those that are worked out of the facts of each server:
+#: more would keep a database busy for long.
+_MOST = 8
+_MOST_RANKS = 2
 
 
 def operator(call: Call) -> bool:
@@ -89,13 +93,20 @@ def asked(call: Call) -> dict[str, Any]:
             # a second time it says nothing more
             ways.setdefault(_KEYS.get(key, key), way)
     found = list(ways.items())
-    if not found:
-        found = [("id", "asc") if pairs else ("created_at", "desc")]
+    ranks = [key for key in ways if key in _RANKS]
+    if len(found) > _MOST or len(ranks) > _MOST_RANKS:
+        raise exception.BadRequest(
+            f"Servers can be sorted by {_MOST} keys at once, of which "
+            f"{_MOST_RANKS} may be of {', '.join(_RANKS)}."
+        )
+    if "created_at" not in ways:
+        # as in Nova, which goes by ids after that
+        found.append(("created_at", pairs[0][1] if pairs else "desc"))
     return {
         "sort_key": found[0][0],
         "sort_dir": found[0][1],
         "then": tuple(found[1:]),
-        "ranks": {key: _RANKS[key] for key, _ in found if key in _RANKS},
+        "ranks": {key: _RANKS[key] for key in ranks},
     }
 
 

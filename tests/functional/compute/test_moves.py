@@ -1,9 +1,12 @@
 """Servers that go to other hosts."""
 
+import datetime
 from typing import Any
 
 import pytest
 
+from caas.store import hosts, tables
+from caas.store.engine import utcnow
 from tests.functional.compute.driver import ADMIN, Compute
 from tests.functional.whole import Host, until
 
@@ -49,10 +52,10 @@ def _force_down(cloud: Compute, host: str) -> None:
 @pytest.mark.parametrize("end", ["confirmResize", "revertResize"])
 def test_migrate(cloud: Compute, before: str, end: str) -> None:
     assert cloud.whole is not None
-    hosts = {"h1": cloud.whole.hosts["h1"]}
+    there = {"h1": cloud.whole.hosts["h1"]}
     server = cloud.create()
     active = cloud.wait(server, "ACTIVE")
-    hosts["h2"] = _other(cloud)
+    there["h2"] = _other(cloud)
     if before == "SHUTOFF":
         cloud.do(server, "os-stop")
         cloud.wait(server, "SHUTOFF")
@@ -63,26 +66,26 @@ def test_migrate(cloud: Compute, before: str, end: str) -> None:
     assert moved["OS-EXT-STS:vm_state"] == "resized"
     assert moved["addresses"] == active["addresses"]
     assert _on(cloud, server) == "h2"
-    until(lambda: hosts["h1"].empty, lambda: "it is on the host it left")
+    until(lambda: there["h1"].empty, lambda: "it is on the host it left")
     until(
         lambda: _used(cloud, "h1") == (0, 0, 0),
         lambda: "it is claimed on the host it left",
     )
     assert _used(cloud, "h2") == used
-    assert bool(hosts["h2"].running) == (before == "ACTIVE")
+    assert bool(there["h2"].running) == (before == "ACTIVE")
     _act(cloud, server, end)
     cloud.wait(server, before)
     where = "h2" if end == "confirmResize" else "h1"
     assert _on(cloud, server) == where
-    assert bool(hosts[where].running) == (before == "ACTIVE")
+    assert bool(there[where].running) == (before == "ACTIVE")
     if before == "SHUTOFF":
         cloud.do(server, "os-start")
         cloud.wait(server, "ACTIVE")
-        assert hosts[where].running
+        assert there[where].running
     cloud.ok("DELETE", f"/servers/{server}")
     cloud.wait(server, "DELETED")
     until(
-        lambda: all(host.empty for host in hosts.values()),
+        lambda: all(host.empty for host in there.values()),
         lambda: "something is left",
     )
 
@@ -211,3 +214,57 @@ def test_delete_while_its_host_is_down(cloud: Compute, how: str) -> None:
     assert lost.running
     lost.start()
     until(lambda: lost.empty, lambda: "the host still has it")
+
+
+def test_delete_after_evacuation(cloud: Compute) -> None:
+    """What the lost host still has of it keeps nobody."""
+    assert cloud.whole is not None
+    lost = cloud.whole.hosts["h1"]
+    server = cloud.create()
+    cloud.wait(server, "ACTIVE")
+    other = _other(cloud)
+    lost.stop()
+    _force_down(cloud, "h1")
+    _act(cloud, server, "evacuate", {}, version="2.94")
+    cloud.wait(server, "ACTIVE")
+    cloud.ok("DELETE", f"/servers/{server}")
+    until(
+        lambda: cloud.ask("GET", f"/servers/{server}").status_int == 404,
+        lambda: "it waits for the host that is lost",
+    )
+    assert other.empty
+    assert _used(cloud, "h1") != (0, 0, 0)
+    lost.start()
+    until(lambda: lost.empty, lambda: "the host still has it")
+    until(
+        lambda: _used(cloud, "h1") == (0, 0, 0),
+        lambda: "it is claimed on the host it left",
+    )
+
+
+def test_who_has_heard_of_no_host_takes_none_for_lost(cloud: Compute) -> None:
+    """When conductors were away all seem down: they stop what is deleted."""
+    assert cloud.whole is not None
+    host = cloud.whole.hosts["h1"]
+    server = cloud.create()
+    cloud.wait(server, "ACTIVE")
+    host.stop()
+    long_ago = utcnow() - datetime.timedelta(hours=1)
+    with cloud.service.store.writer() as conn:
+        conn.execute(tables.hosts.update().values(last_seen=long_ago))
+    cloud.ok("DELETE", f"/servers/{server}")
+    assert cloud.get(server)["OS-EXT-STS:task_state"] == "deleting"
+    _other(cloud)
+    until(
+        lambda: _hears(cloud, long_ago),
+        lambda: "no other host has reported",
+    )
+    cloud.ok("DELETE", f"/servers/{server}")
+    cloud.refused(404, "GET", f"/servers/{server}")
+    host.start()
+    until(lambda: host.empty, lambda: "the host still has it")
+
+
+def _hears(cloud: Compute, after: datetime.datetime) -> bool:
+    with cloud.service.store.reader() as conn:
+        return hosts.heard(conn, after + datetime.timedelta(minutes=30))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from caas.drivers.image.base import ImageError
 from tests.functional.compute.driver import Compute
 
 
@@ -104,3 +105,31 @@ def test_rescue_is_one_action(cloud: Compute) -> None:
     assert [a["action"] for a in actions["instanceActions"]] == [
         *("rescue", "stop", "create"),
     ]
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_what_was_stopped_is_stopped_where_there_is_no_shell(
+    cloud: Compute, meanwhile: bool
+) -> None:
+    """Unless somebody has started it meanwhile."""
+    assert cloud.whole is not None
+    host = cloud.whole.hosts["h1"]
+    server = cloud.create()
+    cloud.wait(server, "ACTIVE")
+    cloud.do(server, "os-stop")
+    cloud.wait(server, "SHUTOFF")
+    spec = _spec(cloud, server)
+    if meanwhile:
+        # nobody tells the host of the rescue alone
+        host.stop()
+    host.faults.fail("image.ensure", ImageError("It broke.", permanent=True))
+    other = {"rescue_image_ref": cloud.service.image("rescue:1").id}
+    assert cloud.act(server, "rescue", other).status_int == 200
+    if meanwhile:
+        cloud.service.request("POST", f"/v1/sets/{server}/start", {})
+        host.start()
+    cloud.wait(server, "ACTIVE" if meanwhile else "SHUTOFF")
+    shown = cloud.service.request("GET", f"/v1/sets/{server}").json["set"]
+    assert "It broke" in shown["failure"]["reason"]
+    assert _spec(cloud, server)["image"] == spec["image"]
+    assert bool(host.running) is meanwhile

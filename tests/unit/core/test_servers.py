@@ -112,21 +112,24 @@ def test_who_may_override_a_lock_does(world, item):
 
 
 def test_who_locked_it_unlocks_it_or_who_may_override(world, item):
-    theirs = dataclasses.replace(item, project_id="other")
+    mine = world.ctx.project_id
     locked = ask(world, sets.lock, item)
     assert locked.locked_by == LockedBy.OWNER
-    # somebody else of the project
-    again = dataclasses.replace(theirs, locked_by=LockedBy.OWNER)
-    locked = ask(world, sets.lock, again, "maintenance")
+    world.ctx.project_id = "other"
+    with pytest.raises(exception.Forbidden, match="locked by an operator"):
+        ask(world, sets.unlock, locked)
+    locked = ask(world, sets.lock, locked, "maintenance")
     assert locked.locked_by == LockedBy.ADMIN
-    mine = dataclasses.replace(locked, project_id=item.project_id)
-    # no lock of the owner in its place
-    assert ask(world, sets.lock, mine, "mine") is mine
-    for each in (mine, again):
+    world.ctx.project_id = mine
+    # no lock of the owner in its place, whatever was known when it was asked
+    for known in (locked, item):
+        assert ask(world, sets.lock, known, "mine") == locked
+    for known in (locked, dataclasses.replace(locked, locked_by="owner")):
         with pytest.raises(exception.Forbidden, match="locked by an operator"):
-            ask(world, sets.unlock, each)
+            ask(world, sets.unlock, known)
+    assert get(world, item).locked
     world.ctx.over_locks = lambda: True
-    assert not ask(world, sets.unlock, mine).locked
+    assert not ask(world, sets.unlock, locked).locked
     assert not get(world, item).locked
 
 
@@ -134,10 +137,10 @@ def test_lock_and_unlock_are_events_once(world, item):
     locked = ask(world, sets.lock, item, "mine")
     event = last_event(world, item)
     assert (event.action, event.reason) == ("set.lock", "mine")
-    assert ask(world, sets.lock, locked, "other") is locked
+    assert ask(world, sets.lock, locked, "other") == locked
     assert last_event(world, item).id == event.id
     unlocked = ask(world, sets.unlock, locked)
-    assert ask(world, sets.unlock, unlocked) is unlocked
+    assert ask(world, sets.unlock, unlocked) == unlocked
     assert (unlocked.locked, unlocked.locked_reason) == (False, "")
     assert last_event(world, item).action == "set.unlock"
 
