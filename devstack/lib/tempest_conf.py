@@ -76,6 +76,10 @@ def accounts(url: str) -> list[dict[str, object]]:
             name, password = "-".join((project_name, *roles)), token_hex()
             query = {"name": name, "domain_id": "default"}
             user = keystone.ensure("user", query, password=password)
+            # Keystone tells none, so that one of another run seems to fit
+            keystone.api.patch(
+                f"/users/{user}", json={"user": {"password": password}}
+            )
             for role in roles:
                 role_id = keystone.ensure("role", {"name": role})
                 keystone.grant(project, user, role_id)
