@@ -31,7 +31,7 @@ def boot(
     made = compute.ok("POST", "/servers", body, token=token)
     path = f"/servers?reservation_id={made['reservation_id']}"
     found = compute.ok(
-        "GET", f"{path}&sort_key=name&sort_dir=asc", token=token
+        "GET", f"{path}&sort_key=display_name&sort_dir=asc", token=token
     )
     return [each["id"] for each in found["servers"]]
 
