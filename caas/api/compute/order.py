@@ -99,7 +99,7 @@ def asked(call: Call) -> dict[str, Any]:
             f"Servers can be sorted by {_MOST} keys at once, of which "
             f"{_MOST_RANKS} may be of {', '.join(_RANKS)}."
         )
-    if "created_at" not in ways:
+    if ways.keys().isdisjoint(("created_at", "id")):
         # as in Nova, which goes by ids after that
         found.append(("created_at", pairs[0][1] if pairs else "desc"))
     return {

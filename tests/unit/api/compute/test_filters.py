@@ -234,6 +234,7 @@ def test_pages(found):
     query = found(limit="5", marker="m", sort_key="display_name")
     assert (query.limit, query.marker) == (6, "m")
     assert (query.sort_key, query.sort_dir) == ("name", "desc")
+    assert query.then == (("created_at", "desc"),)
     assert found(limit="0").limit == 1
     for large in ("99999", "9" * 30):
         assert found(limit=large).limit == 1001
@@ -248,7 +249,7 @@ def test_pages(found):
             "2.96",
             ["vm_state", "display_name"],
             ["asc", "desc"],
-            [("vm_state", "asc"), ("name", "desc")],
+            [("vm_state", "asc"), ("name", "desc"), ("created_at", "asc")],
         ),
         # the first direction is that of all that have none
         (
@@ -261,19 +262,29 @@ def test_pages(found):
             "2.96",
             ["launch_index", "display_name"],
             ["desc", "asc"],
-            [("name", "asc")],
+            [("name", "asc"), ("created_at", "desc")],
         ),
-        ("2.96", ["launch_index"], [], [("id", "asc")]),
+        ("2.96", ["launch_index"], [], [("created_at", "desc")]),
         (
             "2.96",
             ["uuid", "uuid", "user_id"],
             ["asc", "desc", "desc"],
             [("id", "asc"), ("user_id", "desc")],
         ),
-        ("2.74", ["id", "display_name"], ["desc", "asc"], [("name", "asc")]),
+        (
+            "2.74",
+            ["id", "display_name"],
+            ["desc", "asc"],
+            [("name", "asc"), ("created_at", "asc")],
+        ),
         ("2.74", ["id"], ["asc"], [("created_at", "desc")]),
         ("2.72", ["locked", "uuid"], ["asc", "desc"], [("id", "desc")]),
-        ("2.73", ["locked"], ["asc"], [("locked", "asc")]),
+        (
+            "2.73",
+            ["locked"],
+            ["asc"],
+            [("locked", "asc"), ("created_at", "asc")],
+        ),
     ],
 )
 def test_several_sort_keys(found, version, keys, directions, wanted):
