@@ -26,6 +26,7 @@ from caas.core.sets import (
     check_in_place,
     check_memory,
     check_specs,
+    check_still_unlocked,
     check_unlocked,
     claim_quota,
     failed_event,
@@ -610,6 +611,7 @@ def _write(
     ):
         raise over_quota(quota, more, 1, f"this {action}")
     with deps.store.writer() as conn:
+        check_still_unlocked(conn, ctx, item)
         claim_quota(conn, item.project_id, more, quota)
         if not write(conn, now=now):
             raise overtaken(item)

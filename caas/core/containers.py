@@ -129,6 +129,7 @@ def _ask(
     """Write what is wanted of one container, as a new revision of its set."""
     sets.check_unlocked(ctx, item)
     with deps.store.writer() as conn:
+        sets.check_still_unlocked(conn, ctx, item)
         done = store_sets.desire(
             conn,
             item.id,

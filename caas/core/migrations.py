@@ -98,7 +98,7 @@ def _migration(
     how = Move(event.action.removeprefix("set."))
     to = str(event.details.get("to") or "") or None
     last = after is None
-    if failed is not None:
+    if failed is not None or (last and item.move and item.deleted_at):
         status = "error"
     elif last and item.move:
         status = "migrating"

@@ -13,6 +13,7 @@ from caas import exception
 from caas.context import RequestContext
 from caas.core.deps import Deps
 from caas.core.sets import (
+    check_still_unlocked,
     check_unlocked,
     failed_event,
     failure,
@@ -136,6 +137,7 @@ def _move(
     desired: Desired | None = None,
 ) -> Set:
     with deps.store.writer() as conn:
+        check_still_unlocked(conn, ctx, item)
         if not store.move(
             conn,
             item,

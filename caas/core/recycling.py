@@ -47,6 +47,8 @@ def _put_away(deps: Deps, ctx: RequestContext, set_id: str) -> bool:
     now = utcnow()
     with deps.store.writer() as conn:
         item = store.get(conn, set_id)
+        if item is not None:
+            sets.check_still_unlocked(conn, ctx, item)
         if (
             item is None
             or item.desired == Desired.DELETED

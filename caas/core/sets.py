@@ -578,6 +578,8 @@ def update(
     }
     if values:
         with deps.store.writer() as conn:
+            if "metadata" in values:
+                check_still_unlocked(conn, ctx, item)
             store.describe(conn, item.id, {**values, "updated_at": utcnow()})
             events.add(
                 conn,
@@ -618,6 +620,7 @@ def change_metadata(
     """
     check_unlocked(ctx, item)
     with deps.store.writer() as conn:
+        check_still_unlocked(conn, ctx, item)
         # holds the row, so that what is read is what is written on
         store.describe(conn, item.id, {"updated_at": utcnow()})
         found = store.get(conn, item.id)
@@ -705,9 +708,25 @@ def check_unlocked(
         was deleted.
     """
     if item.locked and not ctx.over_locks():
-        raise exception.Conflict(f"Set {item.id} is locked")
+        raise _locked(item)
     if not binned:
         check_not_binned(item)
+
+
+def check_still_unlocked(
+    conn: sa.Connection, ctx: RequestContext, item: model.Set
+) -> None:
+    """The same of what is written, which nobody locks from now on until the
+    transaction has ended.
+
+    :raises Conflict: it is locked by now, and the user may not override that.
+    """
+    if not ctx.over_locks() and store.lock_of(conn, item.id):
+        raise _locked(item)
+
+
+def _locked(item: model.Set) -> exception.Conflict:
+    return exception.Conflict(f"Set {item.id} is locked")
 
 
 def check_not_binned(item: model.Set) -> None:
@@ -1063,6 +1082,7 @@ def _forget(
     """
     now = utcnow()
     with deps.store.writer() as conn:
+        check_still_unlocked(conn, ctx, item)
         # a new revision, so that its host is told even if this process dies
         store.desire(conn, item.id, Desired.DELETED, ctx.request_id or "", now)
         if store.tombstone(conn, [item.id], now):
@@ -1105,6 +1125,7 @@ def ask(
         # single containers that are paused stay so
         frozen = None
     with deps.store.writer() as conn:
+        check_still_unlocked(conn, ctx, item)
         done = store.desire(
             conn,
             item.id,

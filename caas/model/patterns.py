@@ -14,10 +14,13 @@ import re2
 
 _TOKEN = re.compile(
     r"\\[^a-zA-Z0-9]|\\[dDsSwW]"
-    r"|(?P<odd>\\|\(\?(?!:)"
+    r"|(?P<odd>\\|\(\?(?!:)|\[\[[.=]|\[\[:\^|\{(?!\d+(?:,\d*)?\})"
     r"|\{(?:\d*,)?0*(?:25[6-9]|2[6-9]\d|[3-9]\d\d|[1-9]\d{3,})\b)|.",
     re.DOTALL,
 )
+
+#: Characters: names have no more, and some databases take time for each.
+MOST = 255
 
 _OPTIONS = re2.Options()
 # it would write its own words about each bad one to stderr
@@ -25,14 +28,21 @@ _OPTIONS.log_errors = False
 
 
 def check(pattern: str) -> None:
-    """:raises ValueError: it is none."""
+    """:raises ValueError: it is none; with a sentence that says what is."""
+    if not 0 < len(pattern) <= MOST:
+        raise ValueError(f"It has to be of 1 to {MOST} characters.")
     rest = pattern.removeprefix("(?i)")
     if any(token["odd"] for token in _TOKEN.finditer(rest)):
-        raise ValueError("Databases differ in what they take it for.")
+        raise ValueError(
+            "It has something that databases differ in: escapes of letters "
+            "(but \\d, \\s, \\w and their opposites), flags (but (?i) at the "
+            "start), look-around, groups with a name, or more than 255 "
+            "repetitions."
+        )
     try:
         re2.compile(pattern, _OPTIONS)
     except re2.error:
-        raise ValueError("It is no regular expression of RE2.") from None
+        raise ValueError("It is none of RE2.") from None
 
 
 def found(pattern: str, text: str) -> bool:

@@ -566,12 +566,26 @@ _REGEXPS = frozenset({*_PATTERNS, "created_at", "launched_at", "deleted_at"})
 
 def hold(conn: sa.Connection, set_id: str) -> model.Set | None:
     """The set, which nobody changes until the transaction has ended."""
+    _hold(conn, set_id)
+    return get(conn, set_id)
+
+
+def lock_of(conn: sa.Connection, set_id: str) -> str:
+    """Who has locked it, which nobody changes until the transaction has ended;
+    "" if nobody has, or it is gone."""
+    _hold(conn, set_id)
+    found: str | None = conn.execute(
+        sa.select(t.c.locked_by).where(t.c.id == set_id)
+    ).scalar_one_or_none()
+    return found or ""
+
+
+def _hold(conn: sa.Connection, set_id: str) -> None:
     conn.execute(
         t.update()
         .where(t.c.id == set_id, t.c.deleted_at.is_(None))
         .values(locked_by=t.c.locked_by)
     )
-    return get(conn, set_id)
 
 
 def describe(conn: sa.Connection, set_id: str, values: dict[str, Any]) -> None:

@@ -320,13 +320,10 @@ def _yes(text: str) -> bool:
 def _pattern(text: str) -> str:
     """:raises BadRequest: it is no regular expression, or says nothing."""
     try:
-        if not text:
-            raise ValueError
         patterns.check(text)
-    except ValueError:
+    except ValueError as error:
         raise exception.BadRequest(
-            f"Invalid regular expression: {text[:100]!r}. It has to be one "
-            "without look-around and references back."
+            f"Invalid regular expression: {text[:100]!r}. {error}"
         ) from None
     return text
 

@@ -106,7 +106,15 @@ def _list(
     marker = call.one("marker")
     if marker is not None:
         query["marker"] = marker
-    found = records.list_(call.deps, call.ctx, query)
+    try:
+        found = records.list_(call.deps, call.ctx, query)
+    except exception.BadRequest:
+        if marker is None:
+            raise
+        # the same whether it is not there or somebody else's
+        raise exception.BadRequest(
+            f"Marker {marker[:100]} could not be found."
+        ) from None
     answer: dict[str, Any] = {"images": [view(call, each) for each in found]}
     if call.one("limit") and len(found) == size:
         answer["images_links"] = lists.next_page(call, path, found[-1].id)

@@ -151,6 +151,20 @@ def test_what_was_refused_is_no_event_but_audited(
     assert not [got for got in told.got if got[2].startswith("caas.")]
 
 
+@pytest.mark.parametrize("body", ['"x"', "[" * 50_000, "7", "{"])
+def test_bodies_that_name_no_action_are_audited(
+    service: Service, told: Listener, body: str
+) -> None:
+    [made] = service.create()
+    path = f"/compute/v2.1/servers/{made['id']}/action"
+    answer = service.request("POST", path, body.encode())
+    assert answer.status_int == 400
+    told.wait(
+        "audit.http.response",
+        lambda p: p["requestPath"] == path and p["outcome"] == "failure",
+    )
+
+
 def test_audit_names_what_was_asked_for(
     service: Service, told: Listener
 ) -> None:

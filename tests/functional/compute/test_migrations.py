@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.functional.compute.driver import ADMIN, Compute
+from tests.functional.whole import until
 
 
 def listed(
@@ -65,3 +66,25 @@ def test_migrations(cloud: Compute) -> None:
     cloud.ok("DELETE", f"/servers/{server}")
     cloud.wait(server, "DELETED")
     assert len(listed(cloud)) == 2
+
+
+def test_of_what_was_deleted_on_its_way(cloud: Compute) -> None:
+    assert cloud.whole is not None
+    server = cloud.create()
+    cloud.wait(server, "ACTIVE")
+    host = cloud.whole.hosts["h1"]
+    host.stop()
+    [agent] = cloud.ok("GET", "/os-services?binary=nova-compute", token=ADMIN)[
+        "services"
+    ]
+    path = f"/os-services/{agent['id']}"
+    cloud.ok("PUT", path, {"forced_down": True}, token=ADMIN)
+    cloud.act(server, "evacuate", {}, token=ADMIN)
+    [found] = listed(cloud)
+    assert found["status"] == "migrating"
+    cloud.ok("DELETE", f"/servers/{server}")
+    cloud.refused(404, "GET", f"/servers/{server}")
+    [found] = listed(cloud)
+    assert (found["status"], found["dest_compute"]) == ("error", None)
+    host.start()
+    until(lambda: host.empty, lambda: "the host still has it")

@@ -98,6 +98,21 @@ def test_a_lock_keeps_from_every_change(world, item, name):
     assert world.told == []
 
 
+#: Of these, what would be done to a set that runs.
+WRITING = sorted(
+    CHANGES.keys() - {"confirm", "evacuate", "start", "thaw", "unshelve"}
+)
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_a_lock_keeps_from_what_was_asked_just_before(world, item, name):
+    """By who has read that it is not locked."""
+    locked = ask(world, sets.lock, item, "mine")
+    with pytest.raises(exception.Conflict, match="is locked"):
+        CHANGES[name](world, item)
+    assert get(world, item) == locked
+
+
 def test_words_about_what_is_locked_may_change(world, item):
     locked = ask(world, sets.lock, item)
     after = ask(world, sets.update, locked, {"name": "x"})

@@ -9,7 +9,7 @@ from caas.model import patterns
     "text",
     [
         *("web", "^web-[0-9]+$", "(?i)web", "(?:a|b)*", r"a\.b\\c", r"\d\S\w"),
-        *("a{255}", "a{1,255}", "[[:alpha:]]", "ü"),
+        *("a{255}", "a{1,255}", "[[:alpha:]]", "ü", "a[.]b"),
     ],
 )
 def test_taken(text: str) -> None:
@@ -22,6 +22,7 @@ def test_taken(text: str) -> None:
         *("(", "[", "a**", "*a", r"a\1", "(?=a)", "(?!a)"),
         # databases differ in these
         *(r"\bweb", r"\Qa.b\E", r"\z", r"\pN", r"\C", r"\x{61}", "(?P<x>a)"),
+        *("[[.a.]]", "[[=a=]]", "[[:^alpha:]]", "a{1", "a{,2}", "", "a" * 256),
         *("(?U)a", "a(?i)b", "(?s).", "a{256}", "a{1,1000}", "a{300,}"),
     ],
 )
