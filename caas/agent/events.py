@@ -55,8 +55,14 @@ class Watcher:
         self._thread.start()
 
     def stop(self) -> None:
+        """Listen no more; a call that hangs is left to itself."""
         self._stopping.set()
-        self._runtime.close()
+        for _ in range(10):
+            # the first one may come just before it begins to listen
+            self._runtime.close()
+            self._thread.join(0.05)
+            if not self._thread.is_alive():
+                break
 
     def _run(self) -> None:
         wait = FIRST_WAIT

@@ -53,6 +53,7 @@ class Host:
         )
 
     def start(self):
+        before = set(threading.enumerate())
         self.state = state.State(self.path)
         self.agent = main.Agent(
             self.settings,
@@ -65,6 +66,7 @@ class Host:
         )
         self.conductor.agent = self.agent
         self.agent.start()
+        self.threads = set(threading.enumerate()) - before
 
     def look(self, thorough):
         self.looks.append(thorough)
@@ -790,17 +792,13 @@ def test_two_agents_with_one_state_are_one_too_many(host):
 
 def test_threads_end_with_it(host):
     create(host)
+    mine = host.threads
+    assert {t.name for t in mine} >= {"report", "events", "timer", "worker-0"}
     host.kill()
-    until(
-        lambda: (
-            not [
-                t
-                for t in threading.enumerate()
-                if t.name in ("report", "events", "timer")
-            ]
-        )
-    )
-    host.start()
+    try:
+        until(lambda: not [t for t in mine if t.is_alive()])
+    finally:
+        host.start()
 
 
 def test_rules_come_from_the_settings(tmp_path):
