@@ -46,12 +46,12 @@ def _put_away(deps: Deps, ctx: RequestContext, set_id: str) -> bool:
     """:returns: whether it is in the recycle bin."""
     now = utcnow()
     with deps.store.writer() as conn:
-        item = store.get(conn, set_id)
-        if item is not None:
-            sets.check_still_unlocked(conn, ctx, item)
+        item = store.hold(conn, set_id)
+        if item is None:
+            return False
+        sets.check_unlocked(ctx, item, binned=True)
         if (
-            item is None
-            or item.desired == Desired.DELETED
+            item.desired == Desired.DELETED
             or item.launched_at is None
             or item.host_id is None
         ):

@@ -620,12 +620,10 @@ def change_metadata(
     """
     check_unlocked(ctx, item)
     with deps.store.writer() as conn:
-        check_still_unlocked(conn, ctx, item)
-        # holds the row, so that what is read is what is written on
-        store.describe(conn, item.id, {"updated_at": utcnow()})
-        found = store.get(conn, item.id)
+        found = store.hold(conn, item.id)
         if found is None:
             raise exception.NotFound(f"There is no set with the id {item.id}.")
+        check_unlocked(ctx, found)
         made = {} if replace else dict(found.metadata)
         made |= values
         for key in remove:
@@ -635,10 +633,11 @@ def change_metadata(
                 f"A set has {MAX_METADATA} metadata items at most; there "
                 f"would be {len(made)}."
             )
-        store.describe(conn, item.id, {"metadata": made})
+        now = utcnow()
+        store.describe(conn, item.id, {"metadata": made, "updated_at": now})
         _updated(conn, ctx, item, ["metadata"])
     _tell(deps, ctx, item)
-    return dataclasses.replace(found, metadata=made)
+    return dataclasses.replace(found, metadata=made, updated_at=now)
 
 
 def tags(deps: Deps, item: model.Set) -> list[str]:
