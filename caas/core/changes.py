@@ -575,17 +575,18 @@ def _change(
             f"The volume of a set cannot shrink: it has {before} GiB, flavor "
             f"{wanted.flavor_name!r} only {after} GiB."
         )
-    write = functools.partial(
-        store.change,
-        item=item,
-        content=wanted,
-        action=action,
+    _write(
+        deps,
+        ctx,
+        item,
+        wanted,
+        action,
+        details,
+        also,
         monitor=monitor,
-        request_id=ctx.request_id or "",
         hold=hold,
         start=start,
     )
-    _write(deps, ctx, item, wanted, action, details, write, also)
     deps.notify(ctx, [item.id])
     return get(deps, ctx, item.id)
 
@@ -598,9 +599,10 @@ def _write(
     wanted: Content,
     action: str,
     details: dict[str, Any],
-    write: Callable[..., bool],
     also: Callable[[sa.Connection], None] | None,
+    **how: Any,
 ) -> None:
+    """:param how: see :func:`caas.store.sets.change`."""
     now = utcnow()
     more = model.more(wanted, item.content)
     quota = core_quotas.ready(deps, item.project_id)
@@ -613,7 +615,15 @@ def _write(
     with deps.store.writer() as conn:
         check_still_unlocked(conn, ctx, item)
         claim_quota(conn, item.project_id, more, quota)
-        if not write(conn, now=now):
+        if not store.change(
+            conn,
+            item,
+            wanted,
+            action,
+            request_id=ctx.request_id or "",
+            now=now,
+            **how,
+        ):
             raise overtaken(item)
         if also is not None:
             also(conn)

@@ -2,15 +2,15 @@
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from oslo_utils import uuidutils
+from oslo_utils import strutils, uuidutils
 
 from caas import exception
 from caas.api.compute import lists, order
 from caas.api.compute.operation import Call, forbidden
-from caas.api.compute.views.servers import SHOWN, State, chosen, progress
+from caas.api.compute.views.servers import OF_STATE, SHOWN, chosen
 from caas.api.schema import parse_time
 from caas.model import patterns
 from caas.model.query import Query
@@ -80,13 +80,6 @@ _CONSTANTS = {
 #: Those that have to be the very text; old clients name some by their URLs.
 _PLAIN = {"host": "server_host", "user_id": "user"}
 _BY_URL = {"flavor": "flavor", "image": "image", "image_ref": "image"}
-#: Functions of what is shown of where a server is in its life.
-_STATES: dict[str, Callable[[State], Any]] = {
-    "power_state": lambda shown: shown.power,
-    "progress": progress,
-    "task_state": lambda shown: shown.task,
-    "vm_state": lambda shown: shown.vm,
-}
 _STATE_PATTERNS = frozenset({"power_state", "progress"})
 #: Looked at whoever asks.
 _EXPRESSIONS = (
@@ -113,7 +106,7 @@ KNOWN = frozenset(
         *_CONSTANTS,
         *_PLAIN,
         *_BY_URL,
-        *_STATES,
+        *OF_STATE,
         *_JOINED,
     }
 )
@@ -222,7 +215,7 @@ def _others(call: Call) -> Iterator[tuple[str, Any]]:
 def _deleted(call: Call) -> Iterator[tuple[str, Any]]:
     """Which count of those that are deleted, and in the recycle bin."""
     if "deleted" in call.query:
-        yield "deleted", _yes(call.query["deleted"][-1])
+        yield "deleted", strutils.bool_from_string(call.query["deleted"][-1])
     if _statuses(call) == {"DELETED"}:
         if not order.operator(call):
             raise exception.Forbidden(
@@ -236,7 +229,8 @@ def _deleted(call: Call) -> Iterator[tuple[str, Any]]:
         yield "binned", True
     elif "soft_deleted" in call.query:
         # to Nova even "False" is a yes
-        yield "binned", _yes(call.query["soft_deleted"][-1])
+        text = call.query["soft_deleted"][-1]
+        yield "binned", strutils.bool_from_string(text)
 
 
 def _times(call: Call) -> Iterator[tuple[str, Any]]:
@@ -264,7 +258,7 @@ def _states(call: Call) -> Iterator[tuple[str, Ranks]]:
     if "status" in call.query and not statuses and call.at_least(38):
         raise exception.BadRequest("Invalid status value")
     asked = {
-        name: call.query[name][-1] for name in _STATES if name in call.query
+        name: call.query[name][-1] for name in OF_STATE if name in call.query
     }
     if not all(
         any(patterns.found(call.query[name][-1], each) for each in values)
@@ -279,7 +273,7 @@ def _states(call: Call) -> Iterator[tuple[str, Ranks]]:
                 lambda shown: (
                     ("status" not in call.query or shown.status in statuses)
                     and all(
-                        _shows(name, _STATES[name](shown), value)
+                        _shows(name, OF_STATE[name](shown), value)
                         for name, value in asked.items()
                     )
                 )
@@ -306,15 +300,12 @@ _NOVAS = frozenset({"HARD_REBOOT", "MIGRATING", "PASSWORD", "SHELVED"})
 
 
 def _flag(name: str, text: str) -> bool:
-    if _yes(text):
-        return True
-    if text.strip().lower() in ("0", "false", "f", "off", "no", "n"):
-        return False
-    raise exception.BadRequest(f"Invalid value for '{name}': {text[:50]!r}.")
-
-
-def _yes(text: str) -> bool:
-    return text.strip().lower() in ("1", "true", "t", "on", "yes", "y")
+    try:
+        return strutils.bool_from_string(text, strict=True)
+    except ValueError:
+        raise exception.BadRequest(
+            f"Invalid value for '{name}': {text[:50]!r}."
+        ) from None
 
 
 def _pattern(text: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from caas import exception
 from caas.api.compute.operation import Call
-from caas.api.compute.views.servers import ordered, progress
+from caas.api.compute.views.servers import OF_STATE, ordered
 from caas.model.states import Ranks
 
 #: Of the store, by what Nova calls them.
@@ -31,10 +31,7 @@ _KEYS = {
     "uuid": "id",
 }
 _RANKS: dict[str, Ranks] = {
-    "power_state": ordered(lambda shown: shown.power),
-    "progress": ordered(progress),
-    "task_state": ordered(lambda shown: shown.task),
-    "vm_state": ordered(lambda shown: shown.vm),
+    name: ordered(of_state) for name, of_state in OF_STATE.items()
 }
 #: By these all servers are the same.
 _SAME = frozenset(

@@ -115,6 +115,16 @@ class Compute:
         shown: dict[str, Any] = self.ok("GET", f"/servers/{server}", **how)
         return shown["server"]
 
+    def force_down(self, host: str) -> None:
+        """As operators do who know that it is dead."""
+        [agent] = self.ok(
+            "GET",
+            f"/os-services?host={host}&binary=nova-compute",
+            token=ADMIN,
+        )["services"]
+        path = f"/os-services/{agent['id']}"
+        self.ok("PUT", path, {"forced_down": True}, token=ADMIN)
+
     def act(
         self, server: str, action: str, value: Any = None, **how: Any
     ) -> webob.Response:

@@ -74,11 +74,7 @@ def test_of_what_was_deleted_on_its_way(cloud: Compute) -> None:
     cloud.wait(server, "ACTIVE")
     host = cloud.whole.hosts["h1"]
     host.stop()
-    [agent] = cloud.ok("GET", "/os-services?binary=nova-compute", token=ADMIN)[
-        "services"
-    ]
-    path = f"/os-services/{agent['id']}"
-    cloud.ok("PUT", path, {"forced_down": True}, token=ADMIN)
+    cloud.force_down("h1")
     cloud.act(server, "evacuate", {}, token=ADMIN)
     [found] = listed(cloud)
     assert found["status"] == "migrating"

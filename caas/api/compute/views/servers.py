@@ -229,6 +229,14 @@ def progress(shown: State) -> int | None:
     return _PROGRESS.get(shown.status)
 
 
+#: What lists are filtered and sorted by, of where a server is in its life.
+OF_STATE: dict[str, Callable[[State], Any]] = {
+    "power_state": lambda shown: shown.power,
+    "progress": progress,
+    "task_state": lambda shown: shown.task,
+    "vm_state": lambda shown: shown.vm,
+}
+
 #: All that may be shown.
 SHOWN = frozenset(shown.status for _, shown in _TABLE)
 
