@@ -134,11 +134,13 @@ class Engines:
             if set_id
             else f"{base.LABEL_DEPLOYMENT}={self.deployment}"
         )
-        return [
-            client.inspect_container(found["Id"])
-            for client in self.clients
-            for found in client.containers(all=True, filters={"label": label})
-        ]
+        shown = []
+        for client in self.clients:
+            for found in client.containers(all=True, filters={"label": label}):
+                # it may be removed between the two
+                with contextlib.suppress(docker.errors.NotFound):
+                    shown.append(client.inspect_container(found["Id"]))
+        return shown
 
     def pids(self, set_id: str) -> dict[str, int]:
         """PIDs by container name."""
