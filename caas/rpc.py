@@ -7,6 +7,7 @@ conductor or by the next ``sync``.  So nothing here is durable, and nobody
 waits for a cast.
 """
 
+import functools
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -59,13 +60,18 @@ def transport(conf: Any) -> Any:
 
 def set_defaults(conf: Any) -> None:
     """Change defaults of oslo.messaging to what suits this service."""
-    options = dict(opts.list_opts())
     for group in (None, _RABBIT, NOTIFICATIONS):
-        conf.register_opts(options[group], group=group)
+        conf.register_opts(_options()[group], group=group)
     conf.set_default("control_exchange", "caas")
     conf.set_default("executor_thread_pool_size", 16)
     for name, value in _RABBIT_DEFAULTS.items():
         conf.set_default(name, value, group=_RABBIT)
+
+
+@functools.cache
+def _options() -> dict[str | None, list[Any]]:
+    """Options of oslo.messaging by group; it copies them for each call."""
+    return dict(opts.list_opts())
 
 
 class Serializer(oslo_messaging.NoOpSerializer):  # type: ignore[misc]

@@ -12,6 +12,7 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pymysql
 import pytest
+import sqlalchemy as sa
 
 from caas.store import engine, migration
 from tests import conf
@@ -34,6 +36,8 @@ class DatabaseServer(abc.ABC):
 
     #: started by root, the server runs as this user
     user = ""
+    #: ends it at once, whoever is connected
+    ending = signal.SIGTERM
 
     def __init__(self) -> None:
         # short: the path of a socket has 107 characters at most
@@ -92,7 +96,7 @@ class DatabaseServer(abc.ABC):
 
     def stop(self) -> None:
         if self.process:
-            self.process.terminate()
+            self.process.send_signal(self.ending)
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
@@ -101,11 +105,23 @@ class DatabaseServer(abc.ABC):
         self.log.close()
         shutil.rmtree(self.folder)
 
-    def new_database(self) -> str:
-        """Make an empty database; return its URL."""
+    def new_database(self, template: str = "") -> str:
+        """Make a database that is empty, or a copy; return its URL."""
         name = "caas_" + uuid.uuid4().hex[:12]
-        self.execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name} {template}")
         return self.url(name)
+
+    def migrated(self) -> str:
+        """Make a database with all tables; return its URL."""
+        url = self.new_database()
+        _migrate(url)
+        return url
+
+
+def _migrate(url: str) -> None:
+    store = engine.Store(conf.database(url))
+    migration.sync(store.engine)
+    store.engine.dispose()
 
 
 def _program(name: str, *folders: str) -> str:
@@ -157,6 +173,15 @@ class MariaDB(DatabaseServer):
 
 class PostgreSQL(DatabaseServer):
     user = "postgres"
+    ending = signal.SIGQUIT
+    _template = ""
+
+    def migrated(self) -> str:
+        # a copy is quicker than to migrate
+        if not self._template:
+            url = sa.make_url(super().migrated())
+            self._template = f"TEMPLATE {url.database}"
+        return self.new_database(self._template)
 
     def prepare(self) -> list[str]:
         versions = pathlib.Path("/usr/lib/postgresql").glob("*/bin")
@@ -233,16 +258,41 @@ def database_url(
     return database_server(database).new_database()
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A file with all tables."""
+    path = tmp_path_factory.mktemp("template") / "caas.sqlite"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def migrated_url(
+    database: str,
+    tmp_path: pathlib.Path,
+    sqlite_template: pathlib.Path,
+    database_server: Callable[[str], DatabaseServer],
+) -> str:
+    """URL of a database with all tables, and nothing in them."""
+    if database == "sqlite":
+        path = shutil.copy(sqlite_template, tmp_path / "caas.sqlite")
+        return f"sqlite:///{path}"
+    return database_server(database).migrated()
+
+
 @pytest.fixture
 def bare_store(database_url: str) -> Iterator[engine.Store]:
     """A Store on a database without tables."""
-    store = engine.Store(conf.database(database_url))
-    yield store
-    store.engine.dispose()
+    yield from _store(database_url)
 
 
 @pytest.fixture
-def store(bare_store: engine.Store) -> engine.Store:
+def store(migrated_url: str) -> Iterator[engine.Store]:
     """A Store on an empty database with all tables."""
-    migration.sync(bare_store.engine)
-    return bare_store
+    yield from _store(migrated_url)
+
+
+def _store(url: str) -> Iterator[engine.Store]:
+    made = engine.Store(conf.database(url))
+    yield made
+    made.engine.dispose()

@@ -9,11 +9,11 @@ from tests.functional.whole import Whole
 @pytest.fixture
 def whole(
     tmp_path: pathlib.Path,
-    database_url: str,
+    migrated_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Whole]:
     """With one conductor, no host, an image and a flavor."""
-    made = Whole(tmp_path, database_url, monkeypatch)
+    made = Whole(tmp_path, migrated_url, monkeypatch)
     made.service.image("app:1")
     made.service.flavor()
     made.conductor()

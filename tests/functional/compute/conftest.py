@@ -11,11 +11,11 @@ from tests.functional.whole import Whole
 @pytest.fixture
 def service(
     tmp_path: pathlib.Path,
-    database_url: str,
+    migrated_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Service]:
     """The API with flavors small and large."""
-    made = Service(tmp_path, database_url, monkeypatch)
+    made = Service(tmp_path, migrated_url, monkeypatch)
     made.flavor()
     made.flavor("large", memory_mb=128)
     yield made

@@ -208,7 +208,7 @@ class Whole:
 @pytest.fixture
 def whole(
     tmp_path: pathlib.Path,
-    database_url: str,
+    migrated_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Whole]:
     folder = tmp_path / "certificates"
@@ -221,7 +221,7 @@ def whole(
         timeout=5,
         answer_timeout=5,
     )
-    service = Service(tmp_path, database_url, monkeypatch)
+    service = Service(tmp_path, migrated_url, monkeypatch)
     agent = Agent(folder)
     made = Whole(service, agent, link.Links(settings), settings)
     service.reconfigure(

@@ -25,10 +25,10 @@ from tests.functional.service import Service
 @pytest.fixture
 def service(
     tmp_path: pathlib.Path,
-    database_url: str,
+    migrated_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Service]:
-    made = Service(tmp_path, database_url, monkeypatch)
+    made = Service(tmp_path, migrated_url, monkeypatch)
     made.image("app:1")
     made.flavor()
     yield made

@@ -50,8 +50,6 @@ PATIENCE = 90
 #: Of the collector, until all is gone.
 ROUNDS = 3
 
-pytestmark = pytest.mark.timeout(240)
-
 
 class _IllError(requests.RequestException):
     """The registry says that something is wrong with itself."""

@@ -45,7 +45,6 @@ def connection():
 
 
 # a hundred thousand rows
-@pytest.mark.timeout(600)
 def test_every_combination(connection):
     base = {
         "project_id": "p",
