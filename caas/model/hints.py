@@ -21,7 +21,11 @@ FIGURES = {
 #: Only who may see on which host a set is may ask by these.
 NAMES = ("host", "hypervisor_hostname", "nodename")
 
-OPERATORS = frozenset({"=", "<", ">", "in", "<=", ">=", "not", "or", "and"})
+#: Operators, and to how much each is applied at least.
+OPERATORS = {
+    **dict.fromkeys(("=", "<", ">", "in", "<=", ">="), 2),
+    **dict.fromkeys(("not", "or", "and"), 1),
+}
 
 #: Characters, and lists within lists.
 _LONGEST = 2048
@@ -101,3 +105,8 @@ def _check(tree: list[Any], known: set[str], depth: int) -> None:
                 )
         elif not isinstance(each, int | float):
             raise ValueError("it holds more than texts, numbers and lists")
+    least = OPERATORS[operator]
+    if len(tree) - 1 < least:
+        raise ValueError(
+            f"{operator!r} in it has to be followed by {least} or more values"
+        )

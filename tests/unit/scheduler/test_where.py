@@ -292,6 +292,11 @@ def test_all_figures_have_a_value():
         ('["=", "$host", "h1"]', "$host is not known"),
         ('["=", {}, 1]', "more than texts"),
         ('["=", null]', "more than texts"),
+        (
+            '["not", ["=", "$vcpus_total"]]',
+            "'=' in it has to be followed by 2",
+        ),
+        ('["and"]', "'and' in it has to be followed by 1"),
     ],
 )
 def test_queries_that_are_none(text, why):
