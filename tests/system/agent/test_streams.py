@@ -553,8 +553,10 @@ def test_paths_that_cannot_be(door, one, verb, path, code, says):
 
 @pytest.mark.parametrize("zipped", [gzip.compress, lambda data: b"x" * 999])
 def test_what_is_no_tar_archive(door, one, tmp_path, zipped):
+    folder = tmp_path / "files"
+    folder.mkdir()
     with pytest.raises(Ended) as ended:
-        upload(door, one, "/tmp", zipped(archive_of(tmp_path)))
+        upload(door, one, "/tmp", zipped(archive_of(folder)))
     assert ended.value.code == 400
     assert "no (uncompressed) tar archive" in ended.value.message
 
