@@ -147,6 +147,6 @@ uv_install() (
     # uv looks for packages where pip is told to.
     # shellcheck source=/dev/null
     source <("$1/bin/python" "$REPO/devstack/lib/pip_to_uv.py")
-    "$1/bin/uv" pip install --quiet --no-progress --compile-bytecode \
-        --python "$2/bin/python" --constraint "$3" --build-constraint "$3" "${@:4}"
+    "$1/bin/uv" pip install --quiet --no-progress --python "$2/bin/python" \
+        --constraint "$3" --build-constraint "$3" "${@:4}"
 )
