@@ -8,6 +8,7 @@ and parametrize it to run on several kinds::
 """
 
 import abc
+import functools
 import os
 import pathlib
 import pwd
@@ -105,10 +106,11 @@ class DatabaseServer(abc.ABC):
         self.log.close()
         shutil.rmtree(self.folder)
 
-    def new_database(self, template: str = "") -> str:
-        """Make a database that is empty, or a copy; return its URL."""
+    def new_database(self, more: str = "") -> str:
+        """Make a database, empty unless ``more`` of the statement says
+        something else; return its URL."""
         name = "caas_" + uuid.uuid4().hex[:12]
-        self.execute(f"CREATE DATABASE {name} {template}")
+        self.execute(f"CREATE DATABASE {name} {more}")
         return self.url(name)
 
     def migrated(self) -> str:
@@ -174,14 +176,14 @@ class MariaDB(DatabaseServer):
 class PostgreSQL(DatabaseServer):
     user = "postgres"
     ending = signal.SIGQUIT
-    _template = ""
 
     def migrated(self) -> str:
-        # a copy is quicker than to migrate
-        if not self._template:
-            url = sa.make_url(super().migrated())
-            self._template = f"TEMPLATE {url.database}"
-        return self.new_database(self._template)
+        return self.new_database(f"TEMPLATE {self._template}")
+
+    @functools.cached_property
+    def _template(self) -> str:
+        """A database to copy, which is quicker than to migrate."""
+        return str(sa.make_url(super().migrated()).database)
 
     def prepare(self) -> list[str]:
         versions = pathlib.Path("/usr/lib/postgresql").glob("*/bin")

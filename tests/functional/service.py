@@ -97,7 +97,8 @@ MANIFEST = json.dumps(
 ).encode()
 
 
-#: What a database says of all that was ever written to it.
+#: What a database says of all that was ever written to it: the same again,
+#: and nobody has written.
 WRITTEN = {
     "sqlite": "PRAGMA data_version",
     "mysql": "SHOW GLOBAL STATUS WHERE Variable_name IN"

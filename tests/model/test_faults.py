@@ -48,6 +48,7 @@ def seeds(chunk: int) -> range:
     return range(chunk * CHUNK, min((chunk + 1) * CHUNK, SEEDS))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("chunk", chunks())
 def test_all_converge_and_no_rule_is_broken(
     memory: engine.Store, chunk: int
@@ -69,6 +70,7 @@ def test_all_converge_and_no_rule_is_broken(
 
 
 @pytest.mark.no_cover
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("rule", LEFT_OUT)
 def test_each_rule_is_needed(memory: engine.Store, rule: str) -> None:
     """And the simulation is able to fail."""

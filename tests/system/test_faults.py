@@ -114,6 +114,7 @@ class Victims:
             )
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("turn", range(2))
 @pytest.mark.parametrize("victim", ["caas-api", "caas-conductor", "agent"])
 def test_a_process_is_killed_amid_creates_and_deletes(
@@ -157,6 +158,7 @@ def test_an_agent_that_dies_and_returns_touches_no_container(
         assert after == before
 
 
+@pytest.mark.timeout(300)
 def test_rabbitmq_is_killed_amid_creates_and_deletes(
     stack: Stack, cloud: Cloud, admin: Cloud, engines: Engines
 ) -> None:
@@ -172,6 +174,7 @@ def test_rabbitmq_is_killed_amid_creates_and_deletes(
     check(cloud, admin, engines, [], victims.new)
 
 
+@pytest.mark.timeout(300)
 def test_dockerd_is_killed_amid_creates_and_deletes(
     stack: Stack, cloud: Cloud, admin: Cloud, engines: Engines
 ) -> None:

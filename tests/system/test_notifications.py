@@ -16,9 +16,8 @@ import pytest
 from oslo_config import cfg
 
 from caas import rpc
-from caas.store import migration, tables
+from caas.store import tables
 from caas.store.engine import Store, utcnow
-from tests import conf as test_conf
 from tests.listener import Listener
 from tests.system.cloud import Cloud, wait_for
 from tests.system.conftest import Stack
@@ -54,13 +53,6 @@ def transport_url(stack: Stack) -> str:
     parser = configparser.ConfigParser()
     parser.read(stack.path / "etc" / "caas-api" / "caas.conf")
     return parser["DEFAULT"]["transport_url"]
-
-
-@pytest.fixture
-def store(tmp_path: pathlib.Path) -> Store:
-    made = Store(test_conf.database(f"sqlite:///{tmp_path}/caas.db"))
-    migration.sync(made.engine)
-    return made
 
 
 @pytest.fixture

@@ -5,12 +5,15 @@ import pathlib
 import subprocess
 import sysconfig
 
+import pytest
+
 import caas
 
 ROOT = pathlib.Path(caas.__file__).parent.parent
 
 
 # as many interpreters as there are files
+@pytest.mark.timeout(600)
 def test_generated_files_are_in_step(tmp_path: pathlib.Path) -> None:
     path = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(

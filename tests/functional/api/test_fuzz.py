@@ -79,6 +79,7 @@ def _send(
     return after
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("database", fixtures.DATABASES)
 def test_bodies(service: Service, database: str) -> None:
     rng = random.Random(SEED)

@@ -30,6 +30,9 @@ SEED = int(os.environ.get("CAAS_FUZZ_SEED", "1"))
 VERSIONS = ("2.1", "2.60", "2.96")
 ADMIN = "u1:p1:admin"
 
+# it ends by itself, however busy the machine is
+pytestmark = pytest.mark.timeout(1800)
+
 
 def _routes(database: str) -> list[Any]:
     """All of them; on a server that is slower to ask, some of each noun."""

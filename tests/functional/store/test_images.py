@@ -302,6 +302,7 @@ def test_rules_of_retention_are_kept(store: Store) -> None:
 SLOWEST = 1.0
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("database", ["mariadb"])
 def test_a_large_cloud(store: Store) -> None:
     """16,000 images of 100,000 layers, most of one project."""

@@ -77,6 +77,7 @@ def _delete(stack: Stack) -> None:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("_clean")
 def test_command_line(
     stack: Stack,
@@ -158,6 +159,7 @@ def _image(stack: Stack) -> Iterator[None]:
     _clear(stack)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("_image")
 def test_managing_images(
     environment: Callable[[str], dict[str, str]],
@@ -173,6 +175,7 @@ def test_managing_images(
         assert ran.code == 0, f"{line}\n{ran.err}"
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("_clean")
 def test_sdk(
     environment: Callable[[str], dict[str, str]], stack: Stack, host: str

@@ -188,6 +188,7 @@ def _below(pid: int) -> Iterator[str]:
             yield from file.read_text("ascii").split()
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.usefixtures("_whole_again")
 @pytest.mark.parametrize("victim", ["caas-console", "caas-agent"])
 def test_a_killed_process_is_noticed_and_nothing_is_left(

@@ -15,6 +15,8 @@ from tests.system.cloud import Cloud
 from tests.system.compute.conftest import REGION, Compute, removed
 from tests.system.conftest import Stack
 
+pytestmark = pytest.mark.timeout(240)
+
 PLAYBOOKS = pathlib.Path(__file__).with_name("ansible")
 PUBLIC_KEY = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJHcF1aR6Yv0rJqPTz0TSqg6X3WPvM2P"

@@ -55,6 +55,7 @@ KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIGzFlb+kW7xZgDTv2Cpk1PjANc9FAPFae77B6CdtODiZ"
 PASSING = {"BUILD", "REBOOT", "RESIZE", "REVERT_RESIZE", "REBUILD"}
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.usefixtures("_clean")
 def test_commands(user: Compute, image: str, files: dict[str, str]) -> None:
     text = "".join(blocks("compute.rst", "console")).replace("\\\n", " ")

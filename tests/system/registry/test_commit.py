@@ -4,6 +4,8 @@ import os
 import signal
 from typing import Any
 
+import pytest
+
 from tests.registry import Client
 from tests.system.cloud import Cloud, Engines, wait_for
 from tests.system.conftest import Stack
@@ -122,6 +124,7 @@ def test_a_container_becomes_an_image(
     assert demo.manifest(repository, "2").status_code == 200
 
 
+@pytest.mark.timeout(300)
 def test_an_agent_that_is_killed_amid_it_does_it_again(
     stack: Stack, cloud: Cloud, engines: Engines, repository: str
 ) -> None:

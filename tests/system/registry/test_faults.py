@@ -36,6 +36,8 @@ DEATHS = 3
 #: Times something is pushed before that counts as a failure.
 TRIES = 8
 
+pytestmark = pytest.mark.timeout(400)
+
 
 @pytest.fixture(autouse=True)
 def _running_at_the_end(stack: Stack) -> Iterator[None]:

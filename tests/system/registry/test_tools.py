@@ -19,6 +19,8 @@ from tests.wire import Wire
 
 MB = 1 << 20
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(autouse=True)
 def _images(engine: Dockerd) -> Iterator[None]:

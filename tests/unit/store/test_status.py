@@ -45,6 +45,7 @@ def connection():
 
 
 # a hundred thousand rows
+@pytest.mark.timeout(600)
 def test_every_combination(connection):
     base = {
         "project_id": "p",

@@ -5,6 +5,7 @@ import itertools
 import operator
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from caas.api.compute.views import servers
@@ -35,6 +36,8 @@ BASE = {
 }
 
 
+# as many states as in tests/unit/store/test_status.py: 124 s were seen
+@pytest.mark.timeout(600)
 def test_every_combination() -> None:
     rows = []
     combinations = itertools.product(
